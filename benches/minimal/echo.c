@@ -1,4 +1,5 @@
-/* The least that an echo server does: recv, send.
+/* The least that an echo server does: recv, send. Left out, of what the reference server does: a send that the kernel cuts
+ * short, limits, timers and counters, memory for each connection, and of frames their header and their checksum.
  *
  *   echo PORT */
 #include "serve.h"

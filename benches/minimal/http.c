@@ -1,5 +1,7 @@
-/* The least that an HTTP server does for a file: recv, pread, send; with `memory` as third argument, recv and send.
- * GET only, whatever the path; a head must arrive in one piece.
+/* The least that an HTTP server does for a file: recv, pread, send; with `memory` as third argument, recv and send. It looks
+ * for the end of the head and for GET.
+ * Left out, of what the reference server does: the path and the fields of a request, a head in several pieces, the date and
+ * the change of the file, a send that the kernel cuts short, limits, timers and counters, memory for each connection.
  *
  *   http PORT FILE [memory] */
 #include "serve.h"

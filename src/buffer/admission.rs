@@ -14,6 +14,7 @@ pub(super) fn admit(readable: usize, more: usize, limit: Option<usize>) -> Resul
 }
 
 /// One vectored read of at most `room` bytes into `tail`, then `spill`: how many bytes landed in each.
+#[inline]
 pub(super) fn scatter(
     source: &mut dyn Read,
     tail: &mut [u8],
@@ -25,10 +26,11 @@ pub(super) fn scatter(
     }
     let in_tail = tail.len().min(room);
     let in_spill = spill.len().min(room - in_tail);
-    let slices = &mut [IoSliceMut::new(&mut tail[..in_tail]), IoSliceMut::new(&mut spill[..in_spill])];
-    let taken = match slices {
-        [tail, spill] if spill.is_empty() => source.read(tail)?,
-        slices => source.read_vectored(slices)?,
+    let (tail, spill) = (&mut tail[..in_tail], &mut spill[..in_spill]);
+    let taken = if spill.is_empty() {
+        source.read(tail)?
+    } else {
+        source.read_vectored(&mut [IoSliceMut::new(tail), IoSliceMut::new(spill)])?
     };
     let offered = in_tail + in_spill;
     assert!(taken <= offered, "the source was offered {offered} bytes and claims to have read {taken}");

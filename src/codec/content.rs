@@ -36,7 +36,9 @@ pub fn fill(stream: u32, offset: u64, out: &mut [u8]) {
     let skipped = (offset % 8) as usize;
     let head = ((8 - skipped) % 8).min(out.len());
     let (first, rest) = out.split_at_mut(head);
-    first.copy_from_slice(&word(stream, offset / 8)[skipped % 8..][..head]);
+    if head > 0 {
+        first.copy_from_slice(&word(stream, offset / 8)[skipped..][..head]);
+    }
     let index = offset.div_ceil(8);
     let whole = (rest.len() / 8) as u64;
     let mut words = rest.chunks_exact_mut(8);
@@ -44,7 +46,9 @@ pub fn fill(stream: u32, offset: u64, out: &mut [u8]) {
         chunk.copy_from_slice(&word(stream, index + i as u64));
     }
     let tail = words.into_remainder();
-    tail.copy_from_slice(&word(stream, index + whole)[..tail.len()]);
+    if !tail.is_empty() {
+        tail.copy_from_slice(&word(stream, index + whole)[..tail.len()]);
+    }
 }
 
 /// Compares `bytes` with the stream from `offset` on: how many of them, from the first, are right.

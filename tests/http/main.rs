@@ -74,8 +74,9 @@ fn peer(server: &Running) -> Peer {
 #[apply(timed_test!)]
 fn files_of_every_size_arrive_complete_and_in_order() {
     let tree = Tree::new();
-    // Around what goes out with its head, and around what one sendfile takes.
-    let sizes = [1, 1000, 65_535, 65_536, 65_537, 1 << 20, (1 << 20) + 1, 5_000_000];
+    // Around what is copied behind its head, what is kept in memory, and what one sendfile takes.
+    let sizes =
+        [1, 1000, 4096, 4097, 32_768, 32_769, 65_535, 65_536, 65_537, 1 << 20, (1 << 20) + 1, 5_000_000];
     let files: Vec<_> = sizes.iter().map(|size| tree.add(&size.to_string(), *size)).collect();
     for server in serving(&tree.root()) {
         let mut peer = peer(&server);
@@ -114,6 +115,36 @@ fn a_large_file_reaches_a_slow_reader_intact_and_takes_no_memory() {
         assert!(metrics["badpeer_buffer_appended_total"] < 1000, "the file never lay in a buffer");
         peer.pause = Duration::ZERO;
         assert_eq!(peer.get("/ten.txt").body, b"0123456789", "the connection goes on");
+    }
+}
+
+#[apply(timed_test!)]
+fn answers_that_are_kept_go_out_from_where_they_lie_and_pipelined_ones_together() {
+    let tree = Tree::new();
+    let sizes = [0, 1000, 4096, 4097, 32_768];
+    let files = sizes.map(|size| tree.add(&size.to_string(), size));
+    for server in serving(&tree.root()) {
+        let mut peer = peer(&server);
+        for (size, bytes) in sizes.iter().zip(&files) {
+            let path = format!("/{size}");
+            peer.get(&path);
+            let before = server.metrics();
+            for _ in 0..20 {
+                assert!(peer.get(&path).body == *bytes, "{size}");
+            }
+            let after = server.metrics();
+            let more = |name: &str| after[name] - before[name];
+            assert_eq!(more("badpeer_server_writes_total"), 20, "{size}");
+            // Requests and heads; once a second the file is looked up anew, and what is short is copied.
+            assert!(more("badpeer_buffer_appended_total") < 20 * 300 + 2 * 4096, "{size}");
+        }
+        let before = server.metric("badpeer_server_writes_total");
+        peer.say("GET /1000 HTTP/1.1\r\nHost: x\r\n\r\n".repeat(10));
+        for _ in 0..10 {
+            assert!(peer.hear().body == files[1]);
+        }
+        let writes = server.metric("badpeer_server_writes_total") - before;
+        assert!(writes <= 2, "{writes} sends of ten answers to requests that came together");
     }
 }
 

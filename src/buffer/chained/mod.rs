@@ -210,12 +210,17 @@ impl Buffer for Chained {
         if self.readable == 0 {
             return Ok(0);
         }
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let used = self.blocks.len().min(SLICES);
-        for (slice, block) in slices.iter_mut().zip(&self.blocks) {
-            *slice = IoSlice::new(block.data());
-        }
-        let taken = sink.write_vectored(&slices[..used])?;
+        let taken = match self.blocks.len() {
+            // The usual case needs no vector.
+            1 => sink.write(self.front()),
+            blocks => {
+                let mut slices = [IoSlice::new(&[]); SLICES];
+                for (slice, block) in slices.iter_mut().zip(&self.blocks) {
+                    *slice = IoSlice::new(block.data());
+                }
+                sink.write_vectored(&slices[..blocks.min(SLICES)])
+            }
+        }?;
         self.retrieve(taken);
         Ok(taken)
     }

@@ -1,7 +1,5 @@
 //! The fields of a head that decide how it goes on: framing, persistence, ranges. All others are ignored.
 
-use httparse::Header;
-
 use super::{Body, ContentRange, Keep, Range, Status};
 
 /// What the fields that matter say, independent of the bytes they were read from: those may be gone when the next field
@@ -62,25 +60,25 @@ impl Fields {
     ///
     /// # Errors
     /// [`Status::BadRequest`] when it must be single and is not.
-    pub(super) fn add(&mut self, Header { name, value }: Header<'_>) -> Result<(), Status> {
+    pub(super) fn add(&mut self, name: &[u8], value: &[u8]) -> Result<(), Status> {
         // The length alone distinguishes most of them, without a comparison.
         match name.len() {
-            4 if name.eq_ignore_ascii_case("host") => once(&mut self.host, is_host(value))?,
-            5 if name.eq_ignore_ascii_case("range") => {
+            4 if name.eq_ignore_ascii_case(b"host") => once(&mut self.host, is_host(value))?,
+            5 if name.eq_ignore_ascii_case(b"range") => {
                 once(&mut self.range, Range::parse(value).map_or(Asked::Whole, Asked::Part))?;
             }
-            6 if name.eq_ignore_ascii_case("expect") => {
+            6 if name.eq_ignore_ascii_case(b"expect") => {
                 once(&mut self.expect, value.eq_ignore_ascii_case(b"100-continue"))?;
             }
-            8 if name.eq_ignore_ascii_case("if-range") => self.conditional = true,
-            10 if name.eq_ignore_ascii_case("connection") => self.connection(value),
-            13 if name.eq_ignore_ascii_case("content-range") => {
+            8 if name.eq_ignore_ascii_case(b"if-range") => self.conditional = true,
+            10 if name.eq_ignore_ascii_case(b"connection") => self.connection(value),
+            13 if name.eq_ignore_ascii_case(b"content-range") => {
                 once(&mut self.content_range, ContentRange::parse(value))?;
             }
-            14 if name.eq_ignore_ascii_case("content-length") => {
+            14 if name.eq_ignore_ascii_case(b"content-length") => {
                 once(&mut self.length, Body::of_length(value, self.most))?;
             }
-            17 if name.eq_ignore_ascii_case("transfer-encoding") => self.codings(value),
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.codings(value),
             _ => {}
         }
         Ok(())
@@ -180,7 +178,8 @@ const OF_HOSTS: [bool; 256] = {
 
 /// A host and perhaps a port; empty where the target has no authority (RFC 9112 section 3.2).
 fn is_host(value: &[u8]) -> bool {
-    value.iter().all(|byte| OF_HOSTS[usize::from(*byte)])
+    // Without an end in between this takes half the time.
+    value.iter().fold(true, |is_host, byte| is_host & OF_HOSTS[usize::from(*byte)])
 }
 
 #[cfg(test)]
@@ -190,7 +189,7 @@ mod tests {
     fn read(named: &[(&str, &str)]) -> Result<Fields, Status> {
         let mut fields = Fields::new(1000);
         for (name, value) in named {
-            fields.add(Header { name, value: value.as_bytes() })?;
+            fields.add(name.as_bytes(), value.as_bytes())?;
         }
         Ok(fields)
     }

@@ -119,8 +119,8 @@ impl Head {
         let parsed = request.parse(line);
         match (parsed, request.method, request.path, request.version) {
             (Ok(_), Some(method), Some(target), Some(version)) => {
-                (head.method, head.version) = (Method::parse(method), version);
-                match target::path(target, head.method) {
+                (head.method, head.version) = (Method::parse(method.as_bytes()), version);
+                match target::path(target.as_bytes(), head.method) {
                     Ok(path) => head.path = Cow::Owned(path.into_owned()),
                     Err(status) => head.invalid = Some(status),
                 }
@@ -156,7 +156,8 @@ impl Head {
             self.malformed = Some(Status::FieldsTooLarge);
         } else {
             self.count += 1;
-            self.invalid = self.invalid.or(self.fields.add(field[0]).err());
+            let [field] = field;
+            self.invalid = self.invalid.or(self.fields.add(field.name.as_bytes(), field.value).err());
         }
     }
 

@@ -16,12 +16,12 @@ pub enum Method {
 }
 
 impl Method {
-    pub(super) fn parse(text: &str) -> Self {
+    pub(super) fn parse(text: &[u8]) -> Self {
         match text {
-            "GET" => Self::Get,
-            "HEAD" => Self::Head,
-            "PUT" => Self::Put,
-            "POST" | "DELETE" | "OPTIONS" | "TRACE" | "CONNECT" | "PATCH" => Self::Known,
+            b"GET" => Self::Get,
+            b"HEAD" => Self::Head,
+            b"PUT" => Self::Put,
+            b"POST" | b"DELETE" | b"OPTIONS" | b"TRACE" | b"CONNECT" | b"PATCH" => Self::Known,
             _ => Self::Unknown,
         }
     }

@@ -25,6 +25,7 @@ mod status;
 mod statuses;
 mod target;
 mod token;
+mod usual;
 
 pub(super) use self::decoder::Rules;
 pub use self::{

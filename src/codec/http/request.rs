@@ -6,7 +6,7 @@ use super::{
     answer::Keep,
     body::Body,
     fields::Fields,
-    limits::{FIELDS, LINE_BYTES},
+    limits::FIELDS,
     method::Method,
     range::{ContentRange, Range},
     status::{self, Status},
@@ -56,33 +56,10 @@ impl<'a> Request<'a> {
         };
         let mut fields = Fields::new(most);
         for field in &*request.headers {
-            fields.add(*field)?;
+            fields.add(field.name.as_bytes(), field.value)?;
         }
-        let method = Method::parse(method);
-        Self::new(method, target::path(target, method)?, version, &fields)
-    }
-
-    /// Understands the head that `bytes` begin with, and how long it is, where one look suffices: it is whole, it is no longer
-    /// than `most_head` and than a request line may be, and nothing in it is unusual. `None` otherwise: then
-    /// [`Search`](super::Search) finds where it ends, and [`Self::parse`] what is wrong with it. A body may have at most
-    /// `most` bytes.
-    #[must_use]
-    pub fn parse_first(bytes: &'a [u8], most_head: usize, most: u64) -> Option<(Self, usize)> {
-        // A blank line in front is one of the unusual things, and a first line that ends with a bare LF.
-        let first_line = memchr::memchr(b'\n', bytes)?;
-        if first_line < 2 || bytes[first_line - 1] != b'\r' {
-            return None;
-        }
-        let mut headers = [const { MaybeUninit::uninit() }; FIELDS];
-        let mut request = httparse::Request::new(&mut []);
-        let Ok(httparse::Status::Complete(length)) = request.parse_with_uninit_headers(bytes, &mut headers)
-        else {
-            return None;
-        };
-        if length > most_head.min(LINE_BYTES) || !bytes[..length].ends_with(b"\r\n\r\n") {
-            return None;
-        }
-        Some((Self::of(&request, most).ok()?, length))
+        let method = Method::parse(method.as_bytes());
+        Self::new(method, target::path(target.as_bytes(), method)?, version, &fields)
     }
 
     /// A request whose head is well-formed.
@@ -127,10 +104,7 @@ pub(super) fn refusal(error: httparse::Error, head: &[u8]) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        buffer::{self, Kind},
-        codec::http::{Search, Span},
-    };
+    use crate::codec::http::Span;
 
     const EMPTY: Request<'static> = Request {
         method: Method::Get,
@@ -158,62 +132,6 @@ mod tests {
         let path = Cow::Borrowed(&b"a b"[..]);
         let expected = Request { method: Method::Head, path, ..EMPTY };
         assert_eq!(parse("HEAD http://x/a%20b?q HTTP/1.1\r\nHost: x\r\n\r\n"), Ok(expected));
-    }
-
-    /// What one look makes of the bytes, and what a search and a parse of the head that it finds make of them.
-    fn both_ways(bytes: &[u8]) -> [Option<(Request<'static>, usize)>; 2] {
-        let at_once = Request::parse_first(bytes, 1000, 1000);
-        let mut receive = buffer::make(Kind::Contiguous, 16, None);
-        receive.append(bytes).expect("room");
-        let found = Search::default().next(&mut *receive, 1000).ok().flatten();
-        // Blank lines in front were taken away.
-        let whole = receive.front().to_vec();
-        let in_two = found
-            .and_then(|length| Some((Request::parse(&whole[..length], 1000).ok()?.into_owned(), length)));
-        [at_once.map(|(request, length)| (request.into_owned(), length)), in_two]
-    }
-
-    #[test]
-    fn one_look_is_enough_for_a_usual_head() {
-        for (bytes, is_enough) in [
-            (&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..], true),
-            (b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\n", true),
-            (b"PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n\r\nabc", true),
-            (b"GET / HTTP/1.1\r\nHost: x\r\n\r", false),
-            (b"\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n", false),
-            (b"\nGET / HTTP/1.1\r\nHost: x\r\n\r\n", false),
-            (b"GET / HTTP/1.1\nHost: x\r\n\r\n", false),
-            (b"GET / HTTP/1.1\r\nHost: x\n\n", false),
-            (b"GET / HTTP/1.1\r\nHost: x\r\n\nA: b\r\n\r\n", false),
-            (b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", false),
-            (b"GET / HTTP/2.7\r\nHost: x\r\n\r\n", false),
-            (b"", false),
-        ] {
-            let [at_once, in_two] = both_ways(bytes);
-            assert_eq!(at_once.is_some(), is_enough, "{}", bytes.escape_ascii());
-            assert!(at_once.is_none() || at_once == in_two, "{}: {in_two:?}", bytes.escape_ascii());
-        }
-        let long = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(1000));
-        assert_eq!(Request::parse_first(long.as_bytes(), 1000, 1000), None, "longer than a head may be");
-        let longer = format!("GET / HTTP/1.1\r\nHost: x\r\nA: {}\r\n\r\n", "x".repeat(LINE_BYTES));
-        assert_eq!(Request::parse_first(longer.as_bytes(), 1 << 20, 1000), None, "for the search to judge");
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn one_look_never_differs_from_a_search_and_a_parse(
-            pieces in proptest::collection::vec(
-                proptest::sample::select(&[
-                    "GET / HTTP/1.1\r\n", "HEAD /a HTTP/1.0\r\n", "GET /b HTTP/1.1\n", "Host: x\r\n", "Host: x\n",
-                    "\r\n", "\n", "\r", "Content-Length: 3\r\n", "Range: bytes=0-1\r\n", "Connection: close\r\n", " ",
-                    "A: b\r\n", "abc", ":", "\0",
-                ][..]),
-                0..9,
-            )
-        ) {
-            let [at_once, in_two] = both_ways(pieces.concat().as_bytes());
-            proptest::prop_assert!(at_once.is_none() || at_once == in_two, "{pieces:?}: {at_once:?}, {in_two:?}");
-        }
     }
 
     #[test]

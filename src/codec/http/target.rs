@@ -9,8 +9,8 @@ use super::{Method, Status};
 ///
 /// # Errors
 /// [`Status::BadRequest`] for a target in no allowed form, a bad percent-encoding, or a NUL.
-pub(super) fn path(target: &str, method: Method) -> Result<Cow<'_, [u8]>, Status> {
-    let path = match target.as_bytes() {
+pub(super) fn path(target: &[u8], method: Method) -> Result<Cow<'_, [u8]>, Status> {
+    let path = match target {
         [b'/', ..] => target,
         // `*` and `host:port` belong to methods that are not served (OPTIONS, CONNECT).
         _ if method == Method::Known => return Ok(Cow::Borrowed(b"")),
@@ -20,24 +20,30 @@ pub(super) fn path(target: &str, method: Method) -> Result<Cow<'_, [u8]>, Status
             None => return Err(Status::BadRequest),
         },
     };
-    let path = path.split(['?', '#']).next().unwrap_or_default();
-    let decoded = decode(path.as_bytes()).ok_or(Status::BadRequest)?;
-    if decoded.contains(&0) {
-        return Err(Status::BadRequest);
+    let is_special = |byte: &u8| matches!(byte, b'?' | b'#' | b'%' | 0);
+    // Most paths are what they look like.
+    if !path.iter().any(is_special) {
+        return Ok(Cow::Borrowed(relative(path)));
     }
+    let path = path.split(|byte| is_end_of_path(*byte)).next().unwrap_or_default();
+    let decoded = decode(path).filter(|path| !path.contains(&0)).ok_or(Status::BadRequest)?;
     Ok(match decoded {
         Cow::Borrowed(path) => Cow::Borrowed(relative(path)),
         Cow::Owned(path) => Cow::Owned(relative(&path).to_vec()),
     })
 }
 
+fn is_end_of_path(byte: u8) -> bool {
+    matches!(byte, b'?' | b'#')
+}
+
 /// The absolute form: `http://host/path`.
-fn after_authority(target: &str) -> Option<&str> {
-    let (scheme, rest) = target.split_once("://")?;
-    if !scheme.eq_ignore_ascii_case("http") {
+fn after_authority(target: &[u8]) -> Option<&[u8]> {
+    let (scheme, rest) = target.split_at_checked("http://".len())?;
+    if !scheme.eq_ignore_ascii_case(b"http://") {
         return None;
     }
-    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let authority = rest.iter().position(|byte| *byte == b'/' || is_end_of_path(*byte)).unwrap_or(rest.len());
     (authority > 0).then(|| &rest[authority..])
 }
 
@@ -75,7 +81,7 @@ mod tests {
     use super::*;
 
     fn get(target: &str) -> Option<String> {
-        path(target, Method::Get).ok().map(|path| String::from_utf8_lossy(&path).into_owned())
+        path(target.as_bytes(), Method::Get).ok().map(|path| String::from_utf8_lossy(&path).into_owned())
     }
 
     #[test]
@@ -103,6 +109,6 @@ mod tests {
         {
             assert_eq!(get(target), None, "{target}");
         }
-        assert!(path("*", Method::Known).is_ok() && path("host:80", Method::Known).is_ok());
+        assert!(path(b"*", Method::Known).is_ok() && path(b"host:80", Method::Known).is_ok());
     }
 }

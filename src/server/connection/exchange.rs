@@ -61,6 +61,11 @@ impl Exchange {
         }
     }
 
+    /// Whether there may be something to answer.
+    pub(super) fn may_answer(&self) -> bool {
+        self.channel.inbound().buffer().readable() > 0 || self.conversation.has_taken()
+    }
+
     /// One batch of answers to at most `permits` requests, into the send buffer.
     pub(super) fn answer(&mut self, permits: u64, context: &mut Context) -> Result<Batch, CloseReason> {
         let (receive, send) = self.channel.buffers();

@@ -231,7 +231,7 @@ impl Connection {
                 if !self.exchange.channel().inbound().is_open() {
                     break;
                 }
-            } else if self.answer(context)?.more {
+            } else if self.exchange.may_answer() && self.answer(context)?.more {
                 batches -= 1;
                 if batches == 0 {
                     return Ok(self.queue());

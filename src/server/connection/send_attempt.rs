@@ -17,8 +17,7 @@ use crate::{
 /// The most that one `sendfile` is asked for.
 const FILE_BYTES: usize = 1 << 20;
 
-/// What goes out in one `writev` with the head before it: read into memory, as two system calls cost more than the
-/// copy. Longer files never come into memory.
+/// What goes out in one `writev` with the head before it, if it is no file: that never comes into memory.
 const TOGETHER_BYTES: usize = BATCH_BYTES;
 
 /// What the kernel was offered, and what it took: less when its send buffer is full.
@@ -46,14 +45,16 @@ pub(super) fn attempt(
         if head == 0 {
             let attempt = match &body.source {
                 Source::File(file) => from_file(transport, file, body.span, piece),
-                Source::Uploaded(_) | Source::Generated => copied(transport, body, piece, scratch),
+                Source::Kept(_) | Source::UsualAnswer(_) | Source::Uploaded(_) | Source::Generated => {
+                    from_memory(transport, body, piece, scratch)
+                }
             }?;
             body.sent(attempt.taken);
             return Ok(attempt);
         }
-        let length = body.span.length;
-        let fits = length <= TOGETHER_BYTES as u64 && length as usize <= piece.saturating_sub(head);
-        if fits && head == buffer.front().len() {
+        let fits = body.span.length <= TOGETHER_BYTES.min(piece.saturating_sub(head)) as u64;
+        let is_file = matches!(body.source, Source::File(_));
+        if fits && !is_file && head == buffer.front().len() {
             return together(transport, buffer, body, scratch);
         }
         // Without this the head would go out as a small segment of its own.
@@ -74,29 +75,36 @@ fn from_file(transport: &Transport, file: &OpenFile, span: Span, piece: usize) -
     Ok(Attempt { offered, taken })
 }
 
-/// A batch of what is copied from memory, or generated, on the spot.
-fn copied(
+/// A batch of what lies in memory, or is made on the spot.
+fn from_memory(
     transport: &Transport,
     body: &StreamedBody,
     piece: usize,
     scratch: &mut [u8],
 ) -> io::Result<Attempt> {
-    let offered = body.span.length.min(BATCH_BYTES.min(piece) as u64) as usize;
-    let bytes = &mut scratch[..offered];
-    body.read(bytes)?;
-    let taken = transport.send(bytes)?;
-    Ok(Attempt { offered, taken })
+    let bytes = bytes_of(body, piece.min(BATCH_BYTES), scratch)?;
+    Ok(Attempt { offered: bytes.len(), taken: transport.send(bytes)? })
 }
 
-/// Head and body as two slices of one `writev`. What the kernel does not take of the body is read again.
+/// The first bytes of what is left, at most so many: from where they lie, or copied.
+fn bytes_of<'a>(body: &'a StreamedBody, most: usize, scratch: &'a mut [u8]) -> io::Result<&'a [u8]> {
+    let count = body.span.length.min(most as u64) as usize;
+    if let Some(bytes) = body.in_memory() {
+        return Ok(&bytes[..count]);
+    }
+    let bytes = &mut scratch[..count];
+    body.read(bytes)?;
+    Ok(bytes)
+}
+
+/// Head and body as two slices of one `writev`. What was made on the spot, and the kernel does not take, is made again.
 fn together(
     transport: &Transport,
     buffer: &mut dyn Buffer,
     body: &mut StreamedBody,
     scratch: &mut [u8],
 ) -> io::Result<Attempt> {
-    let bytes = &mut scratch[..body.span.length as usize];
-    body.read(bytes)?;
+    let bytes = bytes_of(body, TOGETHER_BYTES, scratch)?;
     let head = buffer.readable();
     let taken = transport.send_vectored(&[IoSlice::new(buffer.front()), IoSlice::new(bytes)])?;
     let offered = head + bytes.len();

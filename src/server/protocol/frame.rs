@@ -61,6 +61,10 @@ impl Protocol for Frame {
             }
         }
     }
+
+    fn has_taken(&self) -> bool {
+        self.pending.is_some()
+    }
 }
 
 /// How long the next request is, and its checksum; `None` until all of it is there.

@@ -14,7 +14,7 @@ pub(in crate::server) struct Batch {
     pub(in crate::server) more: bool,
     /// A whole request waits, because no more were to be answered.
     pub(in crate::server) is_held: bool,
-    /// Bytes put into the send buffer.
+    /// Bytes put into the send buffer, and of a body that is sent alone.
     pub(in crate::server) appended: usize,
     /// Those of them that were put in front.
     pub(in crate::server) prepended: usize,
@@ -54,6 +54,12 @@ pub(in crate::server) trait Protocol {
     /// How many bytes are left of the streamed body.
     fn streamed_bytes(&self) -> usize {
         0
+    }
+
+    /// Whether there may be something to answer though the receive buffer is empty: a request that has left it, or an answer
+    /// that is not all made.
+    fn has_taken(&self) -> bool {
+        false
     }
 
     /// Whether a message has begun of which nothing lies in the receive buffer any more.

@@ -79,6 +79,10 @@ impl Protocol for Conversation {
         dispatch!(self, protocol => protocol.streamed_bytes())
     }
 
+    fn has_taken(&self) -> bool {
+        dispatch!(self, protocol => protocol.has_taken())
+    }
+
     fn is_within_message(&self) -> bool {
         dispatch!(self, protocol => protocol.is_within_message())
     }

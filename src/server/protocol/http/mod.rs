@@ -13,7 +13,7 @@ pub(super) mod uploads;
 
 use std::mem;
 
-use self::{site::Site, streamed_body::StreamedBody, uploads::Receiving};
+use self::{files::COPIED_BYTES, site::Site, streamed_body::StreamedBody, uploads::Receiving};
 use super::{
     interface::{Batch, ConversationEnd, Protocol},
     scratch::{BATCH_BYTES, Scratch},
@@ -105,26 +105,29 @@ impl Http {
             Phase::Head => match &mut self.heads {
                 Heads::Whole(_) if receive.readable() == 0 => Ok(Step::Incomplete),
                 Heads::Whole(search) => {
-                    let at_once = search
-                        .is_new()
-                        .then(|| Request::parse_first(receive.front(), self.limit, self.limit as u64));
-                    let (request, length) = if let Some(first) = at_once.flatten() {
-                        first
+                    let most = self.limit as u64;
+                    let usual = if search.is_new() {
+                        Request::parse_first(receive.front(), self.limit, most)
                     } else {
-                        let Some(length) = search.next(receive, self.limit)? else {
-                            return Ok(Step::Incomplete);
-                        };
-                        (Request::parse(receive.peek(length), self.limit as u64)?, length)
+                        None
                     };
-                    if request.body.is_none() && !may_answer {
-                        return Ok(Step::Held);
+                    let (step, length) = match &usual {
+                        Some((request, length)) => (self.begin_in_place(request, site, may_answer), *length),
+                        None => match search.next(receive, self.limit)? {
+                            Some(length) => {
+                                let request = Request::parse(receive.peek(length), most)?;
+                                (self.begin_in_place(&request, site, may_answer), length)
+                            }
+                            None => return Ok(Step::Incomplete),
+                        },
+                    };
+                    if step != Step::Held {
+                        receive.retrieve(length);
                     }
-                    let step = self.begin(request, site, may_answer);
-                    receive.retrieve(length);
                     Ok(step)
                 }
                 Heads::LineByLine(parser) => Ok(match parser.next(receive, self.limit)? {
-                    Some(request) => self.begin(request, site, may_answer),
+                    Some(request) => self.begin(&request, site, may_answer),
                     None => Step::Incomplete,
                 }),
             },
@@ -151,17 +154,33 @@ impl Http {
     }
 
     /// A head is whole: its request is answered, unless a body follows or it has to wait.
-    fn begin(&mut self, request: Request<'_>, site: &mut Site, may_answer: bool) -> Step {
-        let (body, upload) = (request.body, site.upload(&request));
+    fn begin(&mut self, request: &Request<'_>, site: &mut Site, may_answer: bool) -> Step {
+        let (body, upload) = (request.body, site.upload(request));
         if body.is_none() && may_answer {
-            self.respond(&request, upload, site);
+            self.respond(request, upload, site);
             return Step::Answered;
         }
         if body.is_some() && request.expects_continue {
             site.out.extend_from_slice(CONTINUE);
         }
-        self.phase = Phase::Taken(Box::new(Pending { request: request.into_owned(), body, upload }));
+        self.phase = Phase::Taken(Box::new(Pending { request: request.clone().into_owned(), body, upload }));
         if body.is_some() { Step::Taken } else { Step::Held }
+    }
+
+    /// The same for a head that lies in the receive buffer: it stays there, held, if its request has no body and has to wait.
+    fn begin_in_place(&mut self, request: &Request<'_>, site: &mut Site, may_answer: bool) -> Step {
+        if request.body.is_none() && !may_answer { Step::Held } else { self.begin(request, site, may_answer) }
+    }
+
+    /// Copies a body that is kept in memory behind its head, where that is cheaper: for one send with the answers in front of
+    /// it and those that follow, and where it is short. An answer that is kept with its head, and `is_alone`, goes out from
+    /// where it lies.
+    fn join(&mut self, out: &mut Vec<u8>, is_alone: bool) {
+        let Some(bytes) = self.body.as_ref().and_then(StreamedBody::in_memory) else { return };
+        if !is_alone || (!out.is_empty() && bytes.len() <= COPIED_BYTES) {
+            out.extend_from_slice(bytes);
+            self.body = None;
+        }
     }
 
     fn respond(&mut self, request: &Request<'_>, upload: Upload, site: &mut Site) {
@@ -200,10 +219,19 @@ impl Protocol for Http {
                     self.give_up();
                 }
             }
-            send.append(&site.out).map_err(|_| EvictionReason::SendLimit)?;
-            batch.appended += site.out.len();
+            let is_alone = batch.appended + send.readable() + receive.readable() == 0;
+            self.join(&mut site.out, is_alone);
+            if !site.out.is_empty() {
+                send.append(&site.out).map_err(|_| EvictionReason::SendLimit)?;
+            }
+            batch.appended += site.out.len() + self.streamed_bytes();
         }
-        Ok(Batch { more: batch.appended > 0, ..batch })
+        let is_left = receive.readable() > 0 || self.has_taken();
+        Ok(Batch { more: batch.appended > 0 && is_left, ..batch })
+    }
+
+    fn has_taken(&self) -> bool {
+        matches!(self.phase, Phase::Taken(_))
     }
 
     fn streamed_body(&mut self) -> Option<&mut StreamedBody> {

@@ -102,7 +102,8 @@ impl Site {
         self.plain(result.err().unwrap_or(Status::Ok), keep, true);
     }
 
-    /// Writes the head of the answer, and a body that is short; what follows is left.
+    /// Writes the head of the answer, and a body that is made on the spot and short; what follows is left. Where all of the
+    /// answer is kept, all of it is left.
     pub(super) fn respond(&mut self, request: &Request<'_>) -> Option<StreamedBody> {
         self.date.look();
         let found = match request.method {
@@ -130,16 +131,16 @@ impl Site {
         }
     }
 
-    /// Writes the head of the answer, and a body that is short; what follows is left.
+    /// The same for what was found.
     fn answer(&mut self, resource: Resource, request: &Request<'_>) -> Option<StreamedBody> {
         let with_body = request.method != Method::Head;
         let is_usual = with_body && request.range.is_none() && request.keep == Keep::Open;
-        if let (Resource::File(file), true) = (&resource, is_usual)
-            && let Some(answer) = file.whole_answer.get()
-        {
-            self.out.extend_from_slice(answer);
-            return None;
-        }
+        let resource = match resource {
+            Resource::File(file) if is_usual && !file.usual_answer().is_empty() => {
+                return Some(self.answer_as_usual(file));
+            }
+            resource => resource,
+        };
         let begin = self.out.len();
         let (length, modified) = (resource.length(), resource.last_modified());
         let (answer, span) = Answer::of(length, resource.media_type(), modified, request.range, request.keep);
@@ -161,14 +162,15 @@ impl Site {
                 Some(StreamedBody { source: Source::Uploaded(copy), span })
             }
             (Resource::File(file), Some(span)) => {
-                let Some(content) = &file.content else {
+                if file.content.is_none() {
                     return Some(StreamedBody { source: Source::File(file), span });
-                };
-                self.out.extend_from_slice(&content[span.start as usize..][..span.length as usize]);
-                if is_usual {
-                    let _ = file.whole_answer.set(self.out[begin..].into());
                 }
-                None
+                if is_usual {
+                    let mut usual = self.out[begin..].to_vec();
+                    usual.extend_from_slice(if file.is_copied() { file.content() } else { b"" });
+                    let _ = file.usual_answer.set(usual.into());
+                }
+                Some(StreamedBody { source: Source::Kept(file), span })
             }
             (_, None) => {
                 if with_body {
@@ -177,6 +179,16 @@ impl Site {
                 None
             }
         }
+    }
+
+    /// The usual answer, which is kept: all of it is left, or its body.
+    fn answer_as_usual(&mut self, file: Arc<OpenFile>) -> StreamedBody {
+        if file.is_copied() {
+            return StreamedBody::usual_answer(file);
+        }
+        self.out.extend_from_slice(file.usual_answer());
+        let span = Span { start: 0, length: file.length };
+        StreamedBody { source: Source::Kept(file), span }
     }
 
     /// Writes the last answer to a peer whose bytes cannot be understood any further.

@@ -22,6 +22,10 @@ pub(in crate::server) struct StreamedBody {
 #[derive(Clone, Debug)]
 pub(in crate::server) enum Source {
     File(Arc<OpenFile>),
+    /// What is in memory of a file: nothing of it is copied.
+    Kept(Arc<OpenFile>),
+    /// The usual answer to a request for a file, its head included, in memory as well.
+    UsualAnswer(Arc<OpenFile>),
     /// In memory, as it is at the moment.
     Uploaded(Arc<UploadedCopy>),
     /// Generated whenever the kernel has room: what it does not take is generated once more.
@@ -29,6 +33,22 @@ pub(in crate::server) enum Source {
 }
 
 impl StreamedBody {
+    /// All of a usual answer that is kept.
+    pub(super) fn usual_answer(file: Arc<OpenFile>) -> Self {
+        let length = file.usual_answer().len() as u64;
+        Self { source: Source::UsualAnswer(file), span: Span { start: 0, length } }
+    }
+
+    /// What is left, where it is kept in memory.
+    pub(in crate::server) fn in_memory(&self) -> Option<&[u8]> {
+        let bytes = match &self.source {
+            Source::Kept(file) => file.content(),
+            Source::UsualAnswer(file) => file.usual_answer(),
+            Source::File(_) | Source::Uploaded(_) | Source::Generated => return None,
+        };
+        Some(&bytes[self.span.start as usize..][..self.span.length as usize])
+    }
+
     /// The first bytes of what is left, without sending them.
     ///
     /// # Errors
@@ -38,6 +58,10 @@ impl StreamedBody {
         let start = self.span.start;
         match &self.source {
             Source::File(file) => return read_file(file, start, out),
+            Source::Kept(file) => out.copy_from_slice(&file.content()[start as usize..][..out.len()]),
+            Source::UsualAnswer(file) => {
+                out.copy_from_slice(&file.usual_answer()[start as usize..][..out.len()]);
+            }
             Source::Uploaded(copy) => copy.read(start, out),
             Source::Generated => content::fill(STREAM, start, out),
         }
