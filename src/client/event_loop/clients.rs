@@ -299,6 +299,10 @@ impl<'a> Clients<'a> {
         for token in left {
             self.end(token, CloseReason::Alive, context);
         }
+        debug_assert!(
+            self.groups.iter().all(|group| group.under_way() == 0),
+            "requests without a connection"
+        );
         let is_full = |since_ns: u64| context.now_ns >= since_ns + FULL_FOR_NS;
         if self.limit.full_since_ns().is_some_and(is_full) {
             self.groups.iter_mut().for_each(|group| give_up_all(group, context.now_ns));
@@ -318,16 +322,7 @@ impl<'a> Clients<'a> {
 
     /// Whether something that a good client waits for has neither come nor had its time, after a window that ended then.
     pub(super) fn await_answers(&self, now_ns: u64, end_ns: u64) -> bool {
-        let has_time: Vec<bool> =
-            self.groups.iter().map(|group| now_ns < group.grace_ends_ns(end_ns)).collect();
-        let queues = |(group, has_time): (&Group, &bool)| *has_time && group.is_steady_and_waits();
-        let waits = |client: &Client| {
-            let group = client.group as usize;
-            has_time[group]
-                && client.connection.oldest_due_ns().is_some()
-                && self.groups[group].spec().rx.reads_everything()
-        };
-        self.groups.iter().zip(&has_time).any(queues) || self.slots.iter().any(waits)
+        self.groups.iter().any(|group| group.awaits_answers() && now_ns < group.grace_ends_ns(end_ns))
     }
 }
 

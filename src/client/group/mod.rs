@@ -225,6 +225,7 @@ impl Group {
         content: &Tally,
         now_ns: u64,
     ) {
+        self.demand.ended(under_way.clone().count());
         let is_alive = how == CloseReason::Alive;
         let was_waiting = under_way.clone().next().is_some() || (is_alive && !life.is_established);
         let was_owed = was_waiting && !self.spec.tx.is_idle();
@@ -298,6 +299,16 @@ impl Group {
     /// Whether requests of good clients wait for a connection.
     pub(super) fn is_steady_and_waits(&self) -> bool {
         self.demand.is_steady_and_waits()
+    }
+
+    /// How many requests are under way, on all of its connections.
+    pub(super) const fn under_way(&self) -> i64 {
+        self.demand.under_way()
+    }
+
+    /// Whether what comes to an end by the server alone has not: an answer, or a connection for a request that waits.
+    pub(super) fn awaits_answers(&self) -> bool {
+        self.is_steady_and_waits() || (self.under_way() > 0 && self.spec.rx.reads_everything())
     }
 
     /// The window is over; what its connections wait for was due since then.
