@@ -152,6 +152,11 @@ impl Group {
         self.openings.turn(now_ns).filter(|_| !self.has_left(now_ns))
     }
 
+    /// When the next connection may be opened, if one is to be.
+    pub(super) fn next_connect_ns(&self) -> Option<u64> {
+        self.openings.next_ns()
+    }
+
     /// The server has no room: connections that wait for it are not tried before this.
     pub(super) const fn hold(&mut self, until_ns: u64) {
         self.openings.hold(until_ns);
@@ -165,6 +170,7 @@ impl Group {
     /// A connection is opened.
     pub(super) fn opened(&mut self, now_ns: u64) {
         self.connections.opened(now_ns);
+        self.openings.opened(now_ns);
     }
 
     /// A connection was not opened, because the server accepted none of those that waited. It counts as one that waited with

@@ -1,5 +1,7 @@
 //! What a group counts, and when.
 
+mod pace;
+
 use std::iter;
 
 use super::*;
@@ -367,27 +369,4 @@ fn a_reconnecting_group_reopens_once_for_each_close_after_a_pause() {
     }
     assert_eq!((group.take_turn(109), group.next_wake_ns()), (None, Some(110)));
     assert_eq!((group.take_turn(110), group.take_turn(u64::MAX)), (Some(AGAIN), None));
-}
-
-#[test]
-fn requests_under_way_are_counted_until_each_comes_to_an_end() {
-    let mut group = group();
-    let starts = |group: &mut Group| {
-        group.demand().start_due(110);
-        Request { sent_ns: 111, ..Request::due(110) }
-    };
-    let all: Vec<Request> = (0..4).map(|_| starts(&mut group)).collect();
-    assert_eq!((group.under_way(), group.awaits_answers()), (4, true));
-    group.demand().answered(&all[0], false, 120);
-    group.demand().take_back(110, 120);
-    group.demand().retry(&all[1], 0, 120);
-    assert_eq!(group.under_way(), 1);
-    assert!(group.demand().start_waiting(0).is_some());
-    let left = [all[2].clone(), all[3].clone()];
-    group.ended(CloseReason::ByReset, Life::default(), left.iter(), &Tally::default(), 130);
-    assert_eq!((group.under_way(), group.awaits_answers()), (0, false));
-    let mut stalled =
-        group_of("count = 1\nload = { depth = 1, payload = 9, answer = '64MiB' }\nrx = 'stall'");
-    starts(&mut stalled);
-    assert!(!stalled.awaits_answers(), "it does not read what comes");
 }
