@@ -30,6 +30,7 @@ pub(super) const DECLARATION: Declaration<Burst> = Declaration {
     reads_everything: |_| false,
     piece_bytes: |_| None,
     race: |_| None,
+    bytes_per_second: |_| None,
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

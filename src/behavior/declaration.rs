@@ -12,6 +12,8 @@ pub(super) struct Declaration<K> {
     pub(super) piece_bytes: fn(&K) -> Option<u64>,
     /// The threads that share each socket, if there are any.
     pub(super) race: fn(&K) -> Option<&Race>,
+    /// How many bytes it moves in a second, as long as there is something to move, where that is what it is for.
+    pub(super) bytes_per_second: fn(&K) -> Option<f64>,
 }
 
 /// The part of the description that does not depend on the settings, also for `badpeer list behaviors`.

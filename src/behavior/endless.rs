@@ -31,6 +31,7 @@ pub(super) const DECLARATION: Declaration<Endless> = Declaration {
     reads_everything: |_| false,
     piece_bytes: |_| None,
     race: |_| None,
+    bytes_per_second: |_| None,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -30,6 +30,7 @@ pub(super) const DECLARATION: Declaration<Fragment> = Declaration {
     reads_everything: |fragment| !fragment.pauses(),
     piece_bytes: |fragment| Some(fragment.piece()),
     race: |_| None,
+    bytes_per_second: |_| None,
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

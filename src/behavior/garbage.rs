@@ -29,6 +29,7 @@ pub(super) const DECLARATION: Declaration<Garbage> = Declaration {
     reads_everything: |_| false,
     piece_bytes: |_| None,
     race: |_| None,
+    bytes_per_second: |_| None,
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -59,6 +59,12 @@ macro_rules! behaviors {
                 match &self.0 { $(Kind::$variant(knobs) => ($module::DECLARATION.race)(knobs)),+ }
             }
 
+            /// How many bytes it moves in a second, as long as there is something to move, where that is what it is for.
+            #[must_use]
+            pub fn bytes_per_second(&self) -> Option<f64> {
+                match &self.0 { $(Kind::$variant(knobs) => ($module::DECLARATION.bytes_per_second)(knobs)),+ }
+            }
+
             /// A fresh run of it.
             #[must_use]
             pub fn start(&self) -> Box<dyn Behavior> {

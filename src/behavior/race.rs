@@ -34,6 +34,7 @@ pub(super) const DECLARATION: Declaration<Race> = Declaration {
     reads_everything: |_| true,
     piece_bytes: |_| None,
     race: |race| Some(race),
+    bytes_per_second: |_| None,
 };
 
 impl Behavior for Race {

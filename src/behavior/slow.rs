@@ -29,6 +29,7 @@ pub(super) const DECLARATION: Declaration<Slow> = Declaration {
     reads_everything: |_| false,
     piece_bytes: |slow| Some(slow.burst()),
     race: |_| None,
+    bytes_per_second: Slow::bytes_per_second,
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -47,6 +48,11 @@ impl Slow {
     /// Bytes of each burst.
     pub(super) const fn burst(&self) -> u64 {
         self.bytes.get() as u64
+    }
+
+    fn bytes_per_second(&self) -> Option<f64> {
+        let rate = f64::from(self.bytes.get()) / self.every.0.as_secs_f64();
+        Some(rate).filter(|rate| rate.is_finite())
     }
 }
 

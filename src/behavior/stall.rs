@@ -26,6 +26,7 @@ pub(super) const DECLARATION: Declaration<Stall> = Declaration {
     reads_everything: |_| false,
     piece_bytes: |_| None,
     race: |_| None,
+    bytes_per_second: |_| None,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -31,6 +31,7 @@ pub(super) const DECLARATION: Declaration<StallResume> = Declaration {
     reads_everything: |_| false,
     piece_bytes: |_| None,
     race: |_| None,
+    bytes_per_second: |_| None,
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -25,6 +25,7 @@ pub(super) const DECLARATION: Declaration<Steady> = Declaration {
     reads_everything: |_| true,
     piece_bytes: |_| None,
     race: |_| None,
+    bytes_per_second: |_| None,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::delays::OwnDelays;
 use crate::{
     reactor::{Reactor, Token},
     sys,
@@ -45,17 +46,19 @@ pub(super) struct Context {
     pub(super) now_ns: u64,
     /// System calls made.
     pub(super) calls: u64,
+    /// How late the thread did what was due.
+    pub(super) delays: OwnDelays,
     /// The window is over: nothing new is started.
     pub(super) is_closing: bool,
     failure: Option<io::Error>,
 }
 
 impl Context {
-    /// Before anything has happened, at `now_ns`.
+    /// Before anything has happened, at `now_ns`, with a window that begins later.
     ///
     /// # Errors
     /// When there is no descriptor left.
-    pub(super) fn new(now_ns: u64) -> io::Result<Self> {
+    pub(super) fn new(now_ns: u64, window_start_ns: u64) -> io::Result<Self> {
         Ok(Self {
             reactor: Reactor::new(BATCH)?,
             timers: Wheel::new(TICK_NS, now_ns),
@@ -63,6 +66,7 @@ impl Context {
             send_buffer: vec![0; SEND_BUFFER_BYTES],
             now_ns,
             calls: 0,
+            delays: OwnDelays::new(window_start_ns),
             is_closing: false,
             failure: None,
         })

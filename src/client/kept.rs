@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    event_loop::StartDelays,
+    delays::OwnDelays,
     group::{Group, KeptGroup},
     plan::Plan,
     results::{Driven, Port},
@@ -18,7 +18,7 @@ pub struct Kept {
     groups: Vec<KeptGroup>,
     ports: Vec<Port>,
     buffers: Vec<(u64, u64)>,
-    start_delays: StartDelays,
+    delays: OwnDelays,
     paused_ns: (u64, u64),
     window: Option<Window>,
     stopped_ns: u64,
@@ -38,7 +38,7 @@ impl Kept {
             ports: all.ports.iter().map(port).collect(),
             groups: all.groups.into_iter().map(Group::keep).collect(),
             buffers: all.buffers,
-            start_delays: all.start_delays,
+            delays: all.delays,
             paused_ns: all.paused_ns,
             window: all.window,
             stopped_ns: since(all.stopped_ns),
@@ -109,7 +109,7 @@ pub fn put_together(plan: &Plan, parts: Vec<Kept>) -> Option<Driven> {
         groups: groups.collect(),
         ports: all.ports.into_iter().map(port).collect(),
         buffers: all.buffers,
-        start_delays: all.start_delays,
+        delays: all.delays,
         paused_ns: all.paused_ns,
         window: all.window,
         stopped_ns: at(all.stopped_ns),
@@ -122,7 +122,7 @@ impl Kept {
     fn with(mut self, other: Self) -> Self {
         larger_buffers(&mut self.buffers, other.buffers);
         self.ports.extend(other.ports);
-        self.start_delays.add(&other.start_delays);
+        self.delays.add(&other.delays);
         let ((total, longest), (others_total, others_longest)) = (self.paused_ns, other.paused_ns);
         Self {
             paused_ns: (total.max(others_total), longest.max(others_longest)),

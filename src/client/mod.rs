@@ -17,6 +17,7 @@ mod close_reason;
 mod connect_limit;
 mod connection;
 mod context;
+mod delays;
 mod event_loop;
 mod exhaustion;
 mod group;

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     connect_limit::ConnectLimit,
-    event_loop::{EventLoop, Mark, Pauses, StartDelays, ThreadResult},
+    delays::OwnDelays,
+    event_loop::{EventLoop, Mark, Pauses, ThreadResult},
     exhaustion::exhausted,
     group::Group,
     plan::Plan,
@@ -102,7 +103,7 @@ pub(super) struct Together {
     pub(super) groups: Vec<Group>,
     pub(super) ports: Vec<Port>,
     pub(super) buffers: Vec<(u64, u64)>,
-    pub(super) start_delays: StartDelays,
+    pub(super) delays: OwnDelays,
     /// How long a thread stood still at most: in all, and at a time; in nanoseconds.
     pub(super) paused_ns: (u64, u64),
     pub(super) window: Option<Window>,
@@ -128,10 +129,10 @@ impl Together {
             }
             larger_buffers(&mut all.buffers, part.buffers);
             all.ports.extend(part.ports);
-            all.start_delays.add(&part.start_delays);
+            all.delays.add(&part.delays);
         }
-        let ThreadResult { groups, ports, buffers, start_delays, .. } = all;
-        Self { groups, ports, buffers, start_delays, paused_ns, window, stopped_ns, exhaustion }
+        let ThreadResult { groups, ports, buffers, delays, .. } = all;
+        Self { groups, ports, buffers, delays, paused_ns, window, stopped_ns, exhaustion }
     }
 }
 
@@ -161,8 +162,14 @@ impl Driven {
                 run.set(Metric::HarnessRunDelay, waited);
             }
         }
-        all.start_delays.summarize(&mut run);
-        let (summaries, censored) = all.groups.iter().map(Group::summary).unzip();
+        all.delays.summarize(&mut run);
+        let (mut summaries, censored): (Vec<Row>, Vec<_>) = all.groups.iter().map(Group::summary).unzip();
+        if let Some(window) = &all.window {
+            let rows = summaries.iter_mut().zip(all.groups.iter().zip(&window.groups));
+            rows.for_each(|(summary, (group, counted))| {
+                group.add_read_pace(counted, window.seconds, summary);
+            });
+        }
         Self {
             run,
             groups: all.groups.iter().map(Group::result).collect(),

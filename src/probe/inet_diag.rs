@@ -99,58 +99,82 @@ const INET_DIAG_SKMEMINFO: u16 = 7;
 const INET_DIAG_SKV6ONLY: u16 = 11;
 const INET_DIAG_MSG_BYTES: usize = 72;
 
-/// All addresses, all states but TIME-WAIT, with what TCP knows and what it costs.
-pub(super) fn request(port: u16) -> Vec<u8> {
+/// The server's side of a port, at all addresses, in all states but TIME-WAIT: what TCP knows of each, and what it costs.
+pub(super) fn request_server(port: u16) -> Vec<u8> {
     let extensions = 1_u8 << (INET_DIAG_INFO - 1) | 1 << (INET_DIAG_SKMEMINFO - 1);
-    request_for(port, TcpState::ALL.into_iter().filter(|&state| state != TcpState::TimeWait), extensions)
+    request_for(Ends::Local(port), but(&[TcpState::TimeWait]), extensions)
+}
+
+/// The clients' side of a port, with no more than the queues: the kernel locks no socket for that.
+pub(super) fn request_clients(port: u16) -> Vec<u8> {
+    request_for(Ends::Remote(port), but(&[TcpState::TimeWait, TcpState::Listen]), 0)
 }
 
 /// The listening sockets alone, with their queues: the kernel walks its table of them, which connections do not lengthen.
 pub(super) fn request_listeners(port: u16) -> Vec<u8> {
-    request_for(port, [TcpState::Listen], 0)
+    request_for(Ends::Local(port), [TcpState::Listen], 0)
 }
 
-/// Those in TIME-WAIT: the kernel keeps no more than the ports of a connection, and for how much longer.
+/// Those in TIME-WAIT at either end: the kernel keeps no more than the ports of a connection, and for how much longer.
 pub(super) fn request_time_wait(port: u16) -> Vec<u8> {
-    request_for(port, [TcpState::TimeWait], 0)
+    request_for(Ends::Either(port), [TcpState::TimeWait], 0)
+}
+
+fn but(left_out: &[TcpState]) -> impl Iterator<Item = TcpState> {
+    TcpState::ALL.into_iter().filter(|state| !left_out.contains(state))
+}
+
+/// Whose port it must be.
+#[derive(Clone, Copy)]
+enum Ends {
+    /// That of the socket itself.
+    Local(u16),
+    /// That of its peer.
+    Remote(u16),
+    Either(u16),
 }
 
 /// `struct inet_diag_req` and a filter.
-fn request_for(port: u16, states: impl IntoIterator<Item = TcpState>, extensions: u8) -> Vec<u8> {
+fn request_for(ends: Ends, states: impl IntoIterator<Item = TcpState>, extensions: u8) -> Vec<u8> {
     let states = states.into_iter().fold(0_u32, |bits, state| bits | 1 << state as u8);
     let mut bytes = vec![libc::AF_INET as u8, 0, 0, extensions];
     bytes.extend([0; 48]);
     bytes.extend(states.to_ne_bytes());
     bytes.extend(0_u32.to_ne_bytes());
-    bytes.extend(attribute(INET_DIAG_REQ_BYTECODE, &port_filter(port)));
+    bytes.extend(attribute(INET_DIAG_REQ_BYTECODE, &port_filter(ends)));
     bytes
 }
 
-/// `local port == port || remote port == port`, as a program for `inet_diag_bc_run()`. Every operation is a jump:
-/// by `yes` bytes when it holds, else by `no`; who arrives exactly at the end is accepted, who jumps past it is not.
-fn port_filter(port: u16) -> Vec<u8> {
-    const JUMP: u8 = 1;
-    const LOCAL_AT_LEAST: u8 = 2;
-    const LOCAL_AT_MOST: u8 = 3;
-    const REMOTE_AT_LEAST: u8 = 4;
-    const REMOTE_AT_MOST: u8 = 5;
-    let operation = |code: u8, yes: u8, no: u16| {
-        let [low, high] = no.to_ne_bytes();
-        [code, yes, low, high]
-    };
+const JUMP: u8 = 1;
+const LOCAL: u8 = 2;
+const REMOTE: u8 = 4;
+
+/// A program for `inet_diag_bc_run()`: the port of one end, or `local port == port || remote port == port`. Every operation
+/// is a jump: by `yes` bytes when it holds, else by `no`; who arrives exactly at the end is accepted, who jumps past it is
+/// not.
+fn port_filter(ends: Ends) -> Vec<u8> {
+    const ONE: u16 = 16;
+    match ends {
+        Ends::Local(port) => port_is(LOCAL, port, ONE + 4),
+        Ends::Remote(port) => port_is(REMOTE, port, ONE + 4),
+        Ends::Either(port) => {
+            // At 16: always by `no`, to the end at 36.
+            let jump = operation(JUMP, 4, ONE + 4);
+            [port_is(LOCAL, port, ONE + 4), jump.to_vec(), port_is(REMOTE, port, ONE + 4)].concat()
+        }
+    }
+}
+
+/// `port <= that of the end && that of the end <= port`, or on by `no` bytes.
+fn port_is(end: u8, port: u16, no: u16) -> Vec<u8> {
+    let (at_least, at_most) = (end, end + 1);
     let operand = operation(0, 0, port);
-    [
-        operation(LOCAL_AT_LEAST, 8, 20), // at 0, else to 20
-        operand,
-        operation(LOCAL_AT_MOST, 8, 12), // at 8, else to 20
-        operand,
-        operation(JUMP, 4, 20),            // at 16, always by `no`: to the end
-        operation(REMOTE_AT_LEAST, 8, 20), // at 20, else past the end
-        operand,
-        operation(REMOTE_AT_MOST, 8, 12), // at 28, else past the end
-        operand,
-    ]
-    .concat()
+    [operation(at_least, 8, no), operand, operation(at_most, 8, no - 8), operand].concat()
+}
+
+fn operation(code: u8, yes: u8, no: u16) -> [u8; 4] {
+    let [low, high] = no.to_ne_bytes();
+    [code, yes, low, high]
 }
 
 /// `struct inet_diag_msg`: family, state, timer, retransmits; ports in network order, addresses, interface, cookie;
@@ -179,7 +203,6 @@ pub(super) fn decode(payload: &[u8]) -> Option<SocketEntry> {
     Some(socket)
 }
 
-/// One of the two addresses, in the family of the first byte.
 /// A connection that has ended, of which the kernel keeps the ports: [`TcpState::TimeWait`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeWait {
@@ -228,11 +251,12 @@ mod tests {
     #[cfg(target_endian = "little")]
     #[test]
     fn a_request_has_the_wire_format() {
-        let bytes = request(0x1f90);
+        let bytes = request_server(0x1f90);
         assert_eq!(bytes[..4], [2, 0, 0, 0b100_0010]);
         assert_eq!(bytes[52..60], [0b1011_1110, 0b1111, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(bytes[60..72], [40, 0, 1, 0, 2, 8, 20, 0, 0, 0, 0x90, 0x1f]);
-        assert_eq!(bytes.len(), 60 + 40);
+        assert_eq!(bytes[60..72], [20, 0, 1, 0, 2, 8, 20, 0, 0, 0, 0x90, 0x1f]);
+        assert_eq!(bytes[72..], [3, 8, 12, 0, 0, 0, 0x90, 0x1f]);
+        assert_eq!(request_time_wait(80).len(), 60 + 40);
     }
 
     #[test]
@@ -264,20 +288,53 @@ mod tests {
         assert_eq!(six.remote, Endpoint::new([0xfd; 16].into(), 0x8001));
     }
 
-    #[test]
-    fn the_kernel_filters_by_port() {
-        let [ours, other] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        let port = ours.local_addr().unwrap().port();
-        let _clients =
-            [&ours, &other].map(|listener| TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+    /// The ends of the sockets that the kernel answers with: whether the local port and the remote port are this one.
+    fn answered(port: u16, request: &[u8]) -> Vec<(bool, bool)> {
         let mut found = Vec::new();
-        let dumped = Netlink::open().unwrap().dump(TCPDIAG_GETSOCK, &request(port), |payload| {
-            let socket = decode(payload).unwrap();
-            found.push((socket.local.port == port, socket.remote.port == port));
+        let dumped = Netlink::open().unwrap().dump(TCPDIAG_GETSOCK, request, |payload| {
+            let (local, remote) = ends(payload).unwrap();
+            found.push((local.port == port, remote.port == port));
         });
         dumped.unwrap();
         found.sort_unstable();
-        // The client's end; the listener and the server's end.
-        assert_eq!(found, [(false, true), (true, false), (true, false)]);
+        found
+    }
+
+    #[test]
+    fn the_kernel_filters_by_the_port_of_one_end() {
+        const SERVER: (bool, bool) = (true, false);
+        const CLIENT: (bool, bool) = (false, true);
+        for address in ["127.0.0.1:0", "[::1]:0", "0.0.0.0:0", "[::]:0"] {
+            // Where there is IPv6.
+            let Ok(ours) = TcpListener::bind(address) else { continue };
+            let other = TcpListener::bind("127.0.0.1:0").unwrap();
+            let port = ours.local_addr().unwrap().port();
+            let _clients =
+                [&ours, &other].map(|listener| TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+            assert_eq!(answered(port, &request_server(port)), [SERVER, SERVER], "{address}: one listens");
+            assert_eq!(answered(port, &request_clients(port)), [CLIENT], "{address}");
+            assert_eq!(answered(port, &request_listeners(port)), [SERVER], "{address}");
+            if address == "[::]:0" {
+                let _v4 = TcpStream::connect(("127.0.0.1", port)).unwrap();
+                assert_eq!(answered(port, &request_server(port)), [SERVER; 3], "IPv4 within IPv6");
+                assert_eq!(answered(port, &request_clients(port)), [CLIENT; 2]);
+            }
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_connection_is_found_at_either_end() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        for (by_client, wanted) in [(true, (false, true)), (false, (true, false))] {
+            let (client, server) = (TcpStream::connect(address).unwrap(), listener.accept().unwrap().0);
+            let (first, last) = if by_client { (client, server) } else { (server, client) };
+            drop(first);
+            drop(last);
+            let begun = std::time::Instant::now();
+            while !answered(address.port(), &request_time_wait(address.port())).contains(&wanted) {
+                assert!(begun.elapsed().as_secs() < 5, "closed by the client: {by_client}");
+            }
+        }
     }
 }

@@ -1,7 +1,10 @@
 //! Requests of other programs to the server, as its sockets show them; connections are distinguished by the client's
 //! end: its address and its port.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    mem,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -78,27 +81,25 @@ impl From<Kept> for RequestCounts {
 }
 
 impl RequestCounts {
-    /// Takes in a look at all sockets of the server's port, which was taken at `now_ns`.
-    pub fn look(&mut self, port: u16, sockets: &[SocketEntry], now_ns: u64) {
+    /// Takes in a look at the server's side of all sockets of its port, which was taken at `now_ns`, later than the one before.
+    pub fn look(&mut self, sockets: &[SocketEntry], now_ns: u64) {
         if self.is_over {
             return;
         }
-        let is_connection = |socket: &&SocketEntry| {
-            socket.local.port == port && !matches!(socket.state, TcpState::Listen | TcpState::SynReceived)
-        };
-        let mut open = HashMap::with_capacity(self.open.len());
+        let is_connection =
+            |socket: &&SocketEntry| !matches!(socket.state, TcpState::Listen | TcpState::SynReceived);
         for socket in sockets.iter().filter(is_connection) {
             // An older kernel does not count segments.
             let arrived = u64::from(socket.tcp.data_segs_in).max(u64::from(socket.tcp.bytes_received > 0));
-            let known = self.open.remove(&socket.remote);
-            let again = known.filter(|peer| peer.segments > arrived);
-            self.ended.extend(again);
-            let before = known.filter(|_| again.is_none()).map_or(0, |peer| peer.before);
-            let peer = Peer { end: socket.remote, seen_ns: now_ns, segments: arrived, before };
-            open.insert(peer.end, peer);
+            let anew = Peer { end: socket.remote, seen_ns: now_ns, segments: 0, before: 0 };
+            let peer = self.open.entry(socket.remote).or_insert(anew);
+            if peer.segments > arrived {
+                self.ended.push(mem::replace(peer, anew));
+            }
+            (peer.seen_ns, peer.segments) = (now_ns, arrived);
         }
-        self.ended.extend(self.open.drain().map(|(_, peer)| peer));
-        self.open = open;
+        let gone = self.open.extract_if(|_, peer| peer.seen_ns != now_ns);
+        self.ended.extend(gone.map(|(_, peer)| peer));
     }
 
     /// The window begins with the look that was just taken.
@@ -169,7 +170,7 @@ mod tests {
         let mut counts = RequestCounts::default();
         for (second, sockets) in looks.iter().enumerate() {
             let now_ns = second as u64 * 1_000_000_000;
-            counts.look(80, sockets, now_ns);
+            counts.look(sockets, now_ns);
             match second {
                 1 => counts.begin_window(now_ns),
                 _ if second + 1 == looks.len() => counts.end_window(80, time_wait, now_ns),
@@ -177,7 +178,7 @@ mod tests {
             }
         }
         // Later looks are of no account.
-        counts.look(80, &[socket(6, 1_000_000)], u64::MAX);
+        counts.look(&[socket(6, 1_000_000)], u64::MAX);
         counts.others(&HashMap::from([(end(5), 10)])).expect("a window")
     }
 
@@ -216,7 +217,7 @@ mod tests {
     #[test]
     fn an_own_connection_that_closed_at_once_does_not_count() {
         let mut counts = RequestCounts::default();
-        counts.look(80, &[], 0);
+        counts.look(&[], 0);
         counts.begin_window(0);
         let ended = TimeWait { local: end(5), remote: end(80), age_ms: 104 };
         counts.end_window(80, &[ended], 200_000_000);
@@ -237,10 +238,10 @@ mod tests {
         let looks: [&[SocketEntry]; 3] = [&[], &[], &[socket(5, 3)]];
         let mut counts = RequestCounts::default();
         for (now_ns, sockets) in looks.iter().enumerate() {
-            counts.look(80, sockets, now_ns as u64);
+            counts.look(sockets, now_ns as u64);
         }
         counts.begin_window(0);
-        counts.look(80, &[socket(5, 9)], 7);
+        counts.look(&[socket(5, 9)], 7);
         assert_eq!(counts.others(&HashMap::new()), None, "the window is not over");
         counts.end_window(80, &[], 7);
         assert_eq!(counts.others(&HashMap::from([(end(5), 8)])), Some(found(1, 6, 0)));
@@ -254,9 +255,9 @@ mod tests {
             ..socket(5, segments)
         };
         let mut counts = RequestCounts::default();
-        counts.look(80, &[at(1, 0), at(2, 0)], 0);
+        counts.look(&[at(1, 0), at(2, 0)], 0);
         counts.begin_window(0);
-        counts.look(80, &[at(1, 4), at(2, 9)], 7);
+        counts.look(&[at(1, 4), at(2, 9)], 7);
         let ended = TimeWait { local: Endpoint::new([127, 0, 0, 3].into(), 5), remote: end(80), age_ms: 0 };
         counts.end_window(80, &[ended], 7);
         assert_eq!(counts.others(&HashMap::from([(at(1, 0).remote, 0)])), Some(found(2, 10, 4)));

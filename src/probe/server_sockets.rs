@@ -49,7 +49,12 @@ impl ServerSockets {
 
     /// Whether connections to the address `ip` of this machine are accepted by the same sockets.
     fn leads_to(&self, ip: IpAddr) -> bool {
-        ip == self.ip || accepting(&self.listening, ip) == self.accepting
+        if ip == self.ip {
+            return true;
+        }
+        let best = best_fit(&self.listening, ip);
+        let accepts = |socket: &SocketEntry| best.is_some() && fit(socket, ip) == best;
+        self.listening.iter().all(|socket| accepts(socket) == self.accepting.contains(&socket.inode))
     }
 }
 
@@ -64,11 +69,15 @@ fn reached(ip: IpAddr) -> IpAddr {
 
 /// The numbers of those of the listening sockets that accept connections to `ip`, ascending.
 fn accepting(listening: &[SocketEntry], ip: IpAddr) -> Vec<u32> {
-    let best = listening.iter().filter_map(|socket| fit(socket, ip)).max();
+    let best = best_fit(listening, ip);
     let fitting = listening.iter().filter(|socket| best.is_some() && fit(socket, ip) == best);
     let mut numbers: Vec<u32> = fitting.map(|socket| socket.inode).collect();
     numbers.sort_unstable();
     numbers
+}
+
+fn best_fit(listening: &[SocketEntry], ip: IpAddr) -> Option<u8> {
+    listening.iter().filter_map(|socket| fit(socket, ip)).max()
 }
 
 /// How well a listening socket fits an address, if it does: that address itself comes before any address of the family, and

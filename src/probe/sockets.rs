@@ -1,106 +1,14 @@
-//! The kernel's side of every connection to a server, at both ends, read through `sock_diag(7)`: where the bytes wait.
+//! The kernel's side of every connection to a server, read through `sock_diag(7)`: where the bytes wait.
 
-use std::{io, net::SocketAddr};
+use std::{io, mem, net::SocketAddr};
 
 use super::inet_diag::{
-    SocketEntry, TCPDIAG_GETSOCK, TcpState, TimeWait, decode, decode_time_wait, request, request_listeners,
-    request_time_wait,
+    SocketEntry, TCPDIAG_GETSOCK, TimeWait, decode, decode_time_wait, request_clients, request_listeners,
+    request_server, request_time_wait,
 };
 use super::netlink::Netlink;
 use super::server_sockets::ServerSockets;
-
-/// One end of all connections, summed up. Sockets in TIME-WAIT are not asked for: they hold no data. Bytes that were
-/// received but not yet acknowledged are in the receive queue of one end and in the send queue of the other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SideReading {
-    by_state: [u32; 12],
-    /// Sockets in any state.
-    pub sockets: u64,
-    /// Kernel memory for what waits: Σ [`kernel_bytes`](crate::sys::SocketMemory::kernel_bytes).
-    pub kernel_bytes: u64,
-    /// Bytes written by the application and not acknowledged by the peer, sent or not.
-    pub send_queue_bytes: u64,
-    /// Of those, the bytes never sent.
-    pub unsent_bytes: u64,
-    /// Kernel memory charged for the send queues: their bytes and the overhead.
-    pub wmem_queued_bytes: u64,
-    /// Bytes that arrived and were not read by the application.
-    pub receive_queue_bytes: u64,
-    /// The largest send buffer that a socket was granted (`sk_sndbuf`): twice what was asked for, within
-    /// `net.core.wmem_max`, or what autotuning has come to.
-    pub send_buffer_bytes: u64,
-}
-
-impl SideReading {
-    /// Sockets in `state`.
-    #[must_use]
-    pub fn count(&self, state: TcpState) -> u64 {
-        u64::from(self.by_state[state as usize])
-    }
-
-    /// Sockets that their owner has closed, and that are kept until the peer has heard of it.
-    #[must_use]
-    pub fn closing(&self) -> u64 {
-        use TcpState::{Closing, FinWait1, FinWait2, LastAck};
-        [FinWait1, FinWait2, Closing, LastAck].into_iter().map(|state| self.count(state)).sum()
-    }
-
-    fn add(&mut self, socket: &SocketEntry) {
-        self.by_state[socket.state as usize] += 1;
-        self.sockets += 1;
-        self.kernel_bytes += socket.memory.kernel_bytes();
-        self.send_queue_bytes += u64::from(socket.send_queue);
-        self.unsent_bytes += u64::from(socket.tcp.notsent_bytes);
-        self.wmem_queued_bytes += u64::from(socket.memory.wmem_queued);
-        self.receive_queue_bytes += u64::from(socket.receive_queue);
-        self.send_buffer_bytes = self.send_buffer_bytes.max(u64::from(socket.memory.sndbuf));
-    }
-}
-
-/// The listening sockets of the server, summed up (there are several with `SO_REUSEPORT`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ListenReading {
-    /// Listening sockets.
-    pub sockets: u64,
-    /// Connections that wait for `accept`.
-    pub accept_queue: u64,
-    /// How many may wait.
-    pub backlog: u64,
-    /// Connections and SYNs dropped since the sockets listen: for want of room in the accept queue, as a rule.
-    pub drops: u64,
-}
-
-/// One instant of all sockets of one server, in the network namespace of the reader.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SocketReading {
-    /// The ends whose local port it is.
-    pub server: SideReading,
-    /// The ends whose remote port it is; nothing when the clients are on another machine.
-    pub client: SideReading,
-    /// The listening sockets.
-    pub listen: ListenReading,
-}
-
-impl SocketReading {
-    /// Sum up `sockets` as seen from `port`.
-    #[must_use]
-    pub fn of(port: u16, sockets: &[SocketEntry]) -> Self {
-        let mut reading = Self::default();
-        for socket in sockets {
-            if socket.state == TcpState::Listen {
-                reading.listen.sockets += 1;
-                reading.listen.accept_queue += u64::from(socket.receive_queue);
-                reading.listen.backlog += u64::from(socket.send_queue);
-                reading.listen.drops += u64::from(socket.memory.drops);
-            } else if socket.local.port == port {
-                reading.server.add(socket);
-            } else {
-                reading.client.add(socket);
-            }
-        }
-        reading
-    }
-}
+use super::socket_reading::{ClientQueues, SocketReading};
 
 /// Asks the kernel about the TCP sockets of a server, IPv4 and IPv6. Needs no privilege.
 ///
@@ -132,19 +40,37 @@ impl SocketProbe {
     /// What the kernel says: `NotFound` when it was built without `CONFIG_INET_DIAG`; `Interrupted` when no attempt
     /// gave a whole answer.
     pub fn read(&mut self, address: SocketAddr) -> io::Result<SocketReading> {
-        Ok(SocketReading::of(address.port(), &self.sockets(address)?))
+        Ok(SocketReading::of(self.sockets(address)?))
     }
 
-    /// All sockets of the server at `address`, one by one.
+    /// All sockets of the server at `address`, one by one; the kernel leaves out those of its clients. They lie where those of
+    /// the look before lay.
     ///
     /// # Errors
     /// As for [`SocketProbe::read`].
-    pub fn sockets(&mut self, address: SocketAddr) -> io::Result<Vec<SocketEntry>> {
-        let sockets = self.dump(address.port())?;
-        let server = ServerSockets::new(address, sockets);
-        let found = sockets.iter().filter(|socket| server.has(socket)).copied().collect();
+    pub fn sockets(&mut self, address: SocketAddr) -> io::Result<&[SocketEntry]> {
+        self.ask(&request_server(address.port()))?;
+        let server = ServerSockets::new(address, &self.sockets);
+        self.sockets.retain(|socket| server.has(socket));
         self.server = Some(server);
-        Ok(found)
+        Ok(&self.sockets)
+    }
+
+    /// The ends of the clients on this machine of the server at `address`. Which sockets are the server's is known since the
+    /// last look at them.
+    ///
+    /// # Errors
+    /// As for [`SocketProbe::read`].
+    pub fn client_queues(&mut self, address: SocketAddr) -> io::Result<ClientQueues> {
+        let server = self.server.take().unwrap_or_else(|| ServerSockets::new(address, &[]));
+        let mut queues = ClientQueues::default();
+        let answer = self.attempt(&request_clients(address.port()), |answered| match answered {
+            Answered::Nothing => queues = ClientQueues::default(),
+            Answered::Socket(socket) if server.has(&socket) => queues.add(&socket),
+            Answered::Socket(_) => {}
+        });
+        self.server = Some(server);
+        answer.map(|()| queues)
     }
 
     /// The listening sockets of `port`, at whatever address, with no more than their queues; it takes as long beside many
@@ -153,8 +79,8 @@ impl SocketProbe {
     /// # Errors
     /// As for [`SocketProbe::read`].
     pub fn listeners(&mut self, port: u16) -> io::Result<Vec<SocketEntry>> {
-        let is_one = |socket: &SocketEntry| socket.local.port == port && socket.state == TcpState::Listen;
-        Ok(self.ask(&request_listeners(port), is_one)?.to_vec())
+        self.ask(&request_listeners(port))?;
+        Ok(self.sockets.clone())
     }
 
     /// The listening sockets that accept connections to `address`, with no more than their queues.
@@ -186,24 +112,28 @@ impl SocketProbe {
         Ok(ended)
     }
 
-    fn dump(&mut self, port: u16) -> io::Result<&[SocketEntry]> {
-        self.ask(&request(port), |socket| socket.local.port == port || socket.remote.port == port)
+    /// Keeps what the kernel answers to this request, in place of what was there.
+    fn ask(&mut self, request: &[u8]) -> io::Result<()> {
+        let mut sockets = mem::take(&mut self.sockets);
+        let answer = self.attempt(request, |answered| match answered {
+            Answered::Nothing => sockets.clear(),
+            Answered::Socket(socket) => sockets.push(socket),
+        });
+        self.sockets = sockets;
+        answer
     }
 
-    /// What the kernel answers to this request, as far as it is wanted.
-    fn ask(
-        &mut self,
-        request: &[u8],
-        is_wanted: impl Fn(&SocketEntry) -> bool,
-    ) -> io::Result<&[SocketEntry]> {
+    /// Hands on what the kernel answers to this request, until an answer was whole.
+    fn attempt(&mut self, request: &[u8], mut each: impl FnMut(Answered)) -> io::Result<()> {
         let mut attempts_left = ATTEMPTS;
         loop {
-            self.sockets.clear();
-            let sockets = &mut self.sockets;
+            each(Answered::Nothing);
             let answer = self.netlink.dump(TCPDIAG_GETSOCK, request, |payload| {
-                sockets.extend(decode(payload).filter(|socket| is_wanted(socket)));
+                if let Some(socket) = decode(payload) {
+                    each(Answered::Socket(socket));
+                }
             });
-            let Err(error) = answer else { return Ok(&self.sockets) };
+            let Err(error) = answer else { return Ok(()) };
             self.netlink = Netlink::open()?;
             attempts_left -= 1;
             if error.kind() != io::ErrorKind::Interrupted || attempts_left == 0 {
@@ -213,6 +143,13 @@ impl SocketProbe {
     }
 }
 
+/// A part of what the kernel answers.
+enum Answered {
+    /// What came until now is void.
+    Nothing,
+    Socket(SocketEntry),
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -220,7 +157,7 @@ mod tests {
     use std::os::fd::AsFd;
 
     use super::*;
-    use crate::{address::Endpoint, sys};
+    use crate::{address::Endpoint, probe::TcpState, sys};
 
     /// A listener, its address, and a connection to it: the client's end and the server's.
     fn connection(address: &str) -> (TcpListener, SocketAddr, TcpStream, TcpStream) {
@@ -235,15 +172,15 @@ mod tests {
     fn read_until(
         probe: &mut SocketProbe,
         address: SocketAddr,
-        settled: impl Fn(&SocketReading) -> bool,
-    ) -> SocketReading {
+        settled: impl Fn(&SocketReading, &ClientQueues) -> bool,
+    ) -> (SocketReading, ClientQueues) {
         let deadline = sys::monotonic_ns() + 5_000_000_000;
         loop {
-            let reading = probe.read(address).unwrap();
-            if settled(&reading) {
-                return reading;
+            let (reading, clients) = (probe.read(address).unwrap(), probe.client_queues(address).unwrap());
+            if settled(&reading, &clients) {
+                return (reading, clients);
             }
-            assert!(sys::monotonic_ns() < deadline, "{reading:?}");
+            assert!(sys::monotonic_ns() < deadline, "{reading:?} {clients:?}");
         }
     }
 
@@ -258,20 +195,20 @@ mod tests {
             written += bytes as u64;
         }
         let mut probe = SocketProbe::new().unwrap();
-        let reading = read_until(&mut probe, address, |now| {
-            now.server.send_queue_bytes + now.client.receive_queue_bytes == written
+        let (reading, clients) = read_until(&mut probe, address, |now, clients| {
+            now.server.send_queue_bytes + clients.receive_queue_bytes == written
         });
         let waiting = sys::send_queue_bytes(server.as_fd()).unwrap() as u64;
         assert_eq!(reading.server.send_queue_bytes, waiting);
-        assert_eq!(reading.client.receive_queue_bytes, written - waiting);
+        assert_eq!(clients.receive_queue_bytes, written - waiting);
         assert_eq!(reading.server.kernel_bytes, sys::socket_memory(server.as_fd()).unwrap().kernel_bytes());
-        assert_eq!(reading.client.kernel_bytes, sys::socket_memory(client.as_fd()).unwrap().kernel_bytes());
         assert_eq!(
             reading.server.unsent_bytes,
             u64::from(sys::tcp_info(server.as_fd()).unwrap().notsent_bytes)
         );
         assert!(reading.server.wmem_queued_bytes >= waiting && waiting > 0);
-        assert_eq!((reading.server.count(TcpState::Established), reading.client.sockets), (1, 1));
+        assert_eq!((reading.server.count(TcpState::Established), clients.sockets), (1, 1));
+        drop(client);
         assert_eq!(reading.listen.sockets, 1);
     }
 
@@ -301,10 +238,10 @@ mod tests {
         let _not_accepted = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         drop(client);
         // A dump is no snapshot: what is seen of one end may be older than what is seen of the other.
-        let reading = read_until(&mut probe, address, |now| {
-            (now.client.count(TcpState::FinWait2), now.server.count(TcpState::CloseWait)) == (1, 1)
-        });
+        let (reading, clients) =
+            read_until(&mut probe, address, |now, _| now.server.count(TcpState::CloseWait) == 1);
         assert_eq!((reading.listen.accept_queue, reading.listen.backlog), (1, 128));
+        assert_eq!(clients.sockets, 2, "one of them in FIN-WAIT");
         drop((server, listener));
         assert!(probe.sockets(address).unwrap().iter().all(|socket| socket.state != TcpState::Listen));
     }
@@ -315,11 +252,45 @@ mod tests {
         let (_other, other, client, server) = connection(&format!("127.0.0.2:{}", address.port()));
         let mut probe = SocketProbe::new().unwrap();
         let reading = probe.read(address).unwrap();
-        assert_eq!((reading.listen.sockets, reading.server.sockets, reading.client.sockets), (1, 1, 1));
+        let clients = probe.client_queues(address).unwrap();
+        assert_eq!((reading.listen.sockets, reading.server.sockets, clients.sockets), (1, 1, 1));
         assert_eq!(probe.listeners(address.port()).unwrap().len(), 2);
         drop((client, server));
         assert!(probe.time_wait(address).unwrap().is_empty());
         probe.read(other).unwrap();
         assert!(probe.time_wait(other).unwrap().iter().all(|wait| wait.remote.ip == other.ip()));
+    }
+
+    #[test]
+    fn a_server_at_all_addresses_is_read_in_both_families() {
+        // Where there is IPv6.
+        let Ok(listener) = TcpListener::bind("[::]:0") else { return };
+        let port = listener.local_addr().unwrap().port();
+        let clients = ["127.0.0.1", "127.0.0.7", "::1"].map(|ip| TcpStream::connect((ip, port)).unwrap());
+        let _accepted = clients.each_ref().map(|_| listener.accept().unwrap());
+        let mut probe = SocketProbe::new().unwrap();
+        for address in ["127.0.0.1", "[::1]", "[::]", "0.0.0.0", "[::ffff:127.0.0.1]"] {
+            let address = format!("{address}:{port}").parse().unwrap();
+            let reading = probe.read(address).unwrap();
+            assert_eq!((reading.listen.sockets, reading.server.sockets), (1, 3), "{address}");
+            assert_eq!(probe.client_queues(address).unwrap().sockets, 3, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_look_takes_no_more_memory_than_the_one_before() {
+        let (listener, address, _client, _server) = connection("127.0.0.1:0");
+        let open = || (TcpStream::connect(address).unwrap(), listener.accept().unwrap());
+        let _more: Vec<_> = (0..300).map(|_| open()).collect();
+        let mut probe = SocketProbe::new().unwrap();
+        let mut look = || {
+            let sockets = probe.sockets(address).unwrap();
+            let place = (sockets.as_ptr() as usize, sockets.len());
+            probe.client_queues(address).unwrap();
+            (place, probe.sockets.capacity())
+        };
+        let first = look();
+        assert_eq!(first.0.1, 302, "the server's side, and the listening socket");
+        assert_eq!([look(), look()], [first, first]);
     }
 }

@@ -143,12 +143,12 @@ choices! {
 
     /// How deadlines are kept.
     Scheme {
-        /// A hashed wheel that moves a timer at once.
+        /// A timing wheel that moves a timer at once.
         #[default]
         Wheel "wheel",
         /// A binary heap; a move pushes the new deadline and leaves the old one, which is dropped when it is reached.
         Heap "heap",
-        /// A hashed wheel in which a move is only noted: a timer that fires too early is armed again for the noted
+        /// A timing wheel in which a move is only noted: a timer that fires too early is armed again for the noted
         /// deadline.
         Lazy "lazy",
     }

@@ -34,6 +34,7 @@ pub const SHIPPED: &[Shipped] = shipped![
     "limit-and-timer",
     "close-or-reset",
     "idle-connections",
+    "many-slow-readers",
     "initial-capacity",
     "buffer-kinds",
     "eager-writes",

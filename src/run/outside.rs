@@ -26,11 +26,11 @@ impl<'a> Outside<'a> {
 
     /// A client's connection on the server's side; `None` if no look saw it.
     pub(super) fn of(&self, port: &Port) -> Option<TrackedConnection> {
-        let its_own = |seen: &&TrackedConnection| {
-            let begins_before = |ended_ns| seen.first.earliest_ns <= ended_ns;
-            seen.first.latest_ns >= port.opened_ns && port.ended_ns.is_none_or(begins_before)
-        };
-        let seen = *self.by_end.get(&port.end)?.iter().find(its_own)?;
+        let of_end = self.by_end.get(&port.end)?;
+        // One after the other had this end, so that none of those before the first that can be meant is.
+        let first = of_end.partition_point(|seen| seen.first.latest_ns < port.opened_ns);
+        let begins_before = |ended_ns| move |seen: &&TrackedConnection| seen.first.earliest_ns <= ended_ns;
+        let seen = *of_end.get(first).filter(begins_before(port.ended_ns.unwrap_or(u64::MAX)))?;
         let from = |between: Between| between.not_before(port.opened_ns);
         Some(TrackedConnection {
             acked: from(seen.acked),

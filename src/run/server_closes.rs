@@ -22,10 +22,11 @@ const SERVER_CLOCK_NS: u64 = 1_000_000;
 /// Adds to each group's numbers what was seen from outside; what clients saw alone where the server's sockets could not be
 /// seen.
 pub(super) fn add(driven: &mut Driven, profile: &Profile, outside: Option<&Outside<'_>>, epoch_ns: u64) {
-    for index in 0..driven.groups.len() {
-        let ports = driven.ports.iter().filter(|port| port.group == index);
-        let ports: Vec<(&Port, Option<TrackedConnection>)> =
-            ports.map(|port| (port, outside.and_then(|outside| outside.of(port)))).collect();
+    let mut of_groups: Vec<Vec<(&Port, Option<TrackedConnection>)>> = vec![Vec::new(); driven.groups.len()];
+    for port in &driven.ports {
+        of_groups[port.group].push((port, outside.and_then(|outside| outside.of(port))));
+    }
+    for (index, ports) in of_groups.iter().enumerate() {
         // A group that leaves ends what the server has left to it.
         let left_ns = profile.clients[index].stop.map(|stop| epoch_ns + stop.0.as_nanos() as u64);
         let stopped_ns = left_ns.map_or(driven.stopped_ns, |left_ns| left_ns.min(driven.stopped_ns));

@@ -1,6 +1,7 @@
 //! All probes of a repeat, read at every sample.
 
 use std::{
+    mem,
     net::SocketAddr,
     thread,
     time::{Duration, Instant},
@@ -29,6 +30,8 @@ const MOST_PATIENCE: Duration = Duration::from_millis(200);
 const BORDER_PATIENCE: Duration = Duration::from_millis(500);
 /// A dump of all sockets may take this share of the time between two samples at most; else samples are left out.
 const MOST_SHARE: f64 = 0.2;
+/// The same of a look at the clients' ends of the connections, at which nothing is dated.
+const MOST_SHARE_OF_CLIENTS: f64 = 0.05;
 /// Time between two looks at a server that is coming to rest, and how long that is waited for.
 const REST_LOOK: Duration = Duration::from_millis(20);
 const REST_PATIENCE: Duration = Duration::from_secs(1);
@@ -66,6 +69,7 @@ pub(super) struct Watch {
     service: SocketAddr,
     pss_due_ns: u64,
     sockets_due_ns: u64,
+    clients_due_ns: u64,
     /// What could not be seen, and why, and what else a reader should know.
     pub(super) notes: Vec<String>,
 }
@@ -110,6 +114,7 @@ impl Watch {
             service: target.service(),
             pss_due_ns: 0,
             sockets_due_ns: 0,
+            clients_due_ns: 0,
             notes,
         }
     }
@@ -128,6 +133,7 @@ impl Watch {
             service,
             pss_due_ns: 0,
             sockets_due_ns: 0,
+            clients_due_ns: 0,
             notes: Vec::new(),
         }
     }
@@ -225,9 +231,10 @@ impl Watch {
         self.tracker.count_from(from_ns);
     }
 
-    /// What became of each connection until now, and what others than these clients sent to the server in the window.
-    pub(super) fn followed(&self) -> (ConnectionTracker, RequestCounts) {
-        (self.tracker.clone(), self.requests.clone())
+    /// What became of each connection until now, and what others than these clients sent to the server in the window. It is
+    /// asked for once, in the end.
+    pub(super) fn followed(&mut self) -> (ConnectionTracker, RequestCounts) {
+        (self.tracker.take(), mem::take(&mut self.requests))
     }
 
     fn read_process(&mut self, row: &mut Row) {
@@ -291,14 +298,11 @@ impl Watch {
         if moment == Moment::Between && now_ns < self.sockets_due_ns {
             return;
         }
-        let port = self.service.port();
         match sockets.sockets(self.service) {
             Ok(sockets) => {
-                self.tracker.look(port, &sockets, now_ns, sys::monotonic_ns());
-                self.requests.look(port, &sockets, now_ns);
-                let reading = SocketReading::of(port, &sockets);
-                row.set(Metric::ClientReceiveQueue, reading.client.receive_queue_bytes as f64);
-                row.set(Metric::ClientSendQueue, reading.client.send_queue_bytes as f64);
+                self.tracker.look(sockets, now_ns, sys::monotonic_ns());
+                self.requests.look(sockets, now_ns);
+                let reading = SocketReading::of(sockets);
                 if reading.listen.sockets > 0 {
                     row.set(Metric::AcceptQueue, reading.listen.accept_queue as f64);
                     row.set(Metric::ListenerDrops, reading.listen.drops as f64);
@@ -322,6 +326,25 @@ impl Watch {
         }
         let cost = sys::monotonic_ns() - now_ns;
         self.sockets_due_ns = now_ns + (cost as f64 / MOST_SHARE) as u64;
+        self.read_clients(row, moment);
+    }
+
+    /// The clients' ends of the connections: at the borders, where the server's are not seen, and as often as that costs little.
+    fn read_clients(&mut self, row: &mut Row, moment: Moment) {
+        let Some(sockets) = &mut self.sockets else { return };
+        let now_ns = sys::monotonic_ns();
+        if moment == Moment::Between && self.tracker.saw_server() && now_ns < self.clients_due_ns {
+            return;
+        }
+        match sockets.client_queues(self.service) {
+            Ok(clients) => {
+                row.set(Metric::ClientReceiveQueue, clients.receive_queue_bytes as f64);
+                row.set(Metric::ClientSendQueue, clients.send_queue_bytes as f64);
+            }
+            Err(error) => self.note(format!("a sample of the clients' sockets is missing: {error}")),
+        }
+        let cost = sys::monotonic_ns() - now_ns;
+        self.clients_due_ns = now_ns + (cost as f64 / MOST_SHARE_OF_CLIENTS) as u64;
     }
 
     fn read_host(&mut self, row: &mut Row) {

@@ -1,14 +1,13 @@
-//! Deadlines, soonest first: a hashed timing wheel, O(1) to arm, to move, to cancel and to expire.
+//! Deadlines, soonest first: a hierarchical timing wheel, O(1) to arm, to move, to cancel and to expire.
 
+mod far;
 mod lists;
 mod occupied;
 
+use self::far::{FAR_SLOTS, Far};
 use self::lists::{Lists, NONE};
 use self::occupied::Occupied;
 pub use self::occupied::SLOTS;
-
-/// The list of those that are due, behind the slots.
-const DUE: usize = SLOTS;
 
 /// Names an armed deadline. It is void once the deadline was cancelled or popped; a void name is harmless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,21 +16,21 @@ pub struct TimerId {
     generation: u32,
 }
 
-/// A hashed timing wheel: scheme 6 of Varghese and Lauck, "Hashed and Hierarchical Timing Wheels" (SOSP 1987).
+/// A hierarchical timing wheel: scheme 7 of Varghese and Lauck, "Hashed and Hierarchical Timing Wheels" (SOSP 1987).
 ///
 /// ```text
-///   tick = deadline rounded up, slot = tick mod 4096
+///   tick = deadline rounded up
 ///
-///   slot    … 17      18      19      20 …          due
-///             │        ·       │       ·             │
-///             ▼                ▼                     ▼
-///          17+4096            19 ↔ 19 ↔ 19+8192     16 ↔ 16
+///   this rotation     4096 slots of a tick:              … 17   18   19   20 …
+///   level 0             64 slots of 4096 ticks                 ╰─ moved when its first tick comes
+///   level 1             64 slots of 64 × 4096 ticks       and so on, up to 2⁶⁴ ticks
 /// ```
 ///
-/// Two additions to the paper. Deadlines further away than one rotation stay in their slot, but every slot knows a
-/// lower bound of its ticks, so that they are passed over without being looked at. And the soonest tick is known,
-/// so that the owner sleeps until it instead of ticking; it is a lower bound too: moving or cancelling the soonest
-/// deadline leaves it as it is, and costs at most one wake-up for nothing.
+/// An entry lies on the level of the highest bits in which its tick differs from the tick settled last, so that all of a
+/// level are sooner than all of the next. However many deadlines lie in one slot, they are looked at once for each level
+/// that they pass: one that is a minute away, in ticks of 100 µs, twice. The soonest tick is known without a search, so
+/// that the owner sleeps until it instead of ticking. Beyond the rotation it is a lower bound: moving or cancelling the
+/// soonest deadline of a slot leaves it as it is, and costs at most one wake-up for nothing.
 ///
 /// A deadline is never early, and late by less than one tick if the owner calls at [`next_wake_ns`]. Instants are
 /// nanoseconds of any monotonic clock; the wheel reads none. Memory grows with the largest number ever armed.
@@ -40,18 +39,18 @@ pub struct TimerId {
 #[derive(Debug)]
 pub struct Wheel<K> {
     tick_ns: u64,
-    /// Every tick up to this one has been settled: what it held is in the list of the due, or gone.
+    /// The present tick: what its slot holds is due, and earlier slots are empty.
     settled: u64,
-    /// No slot holds an earlier tick. `u64::MAX` when the slots are empty.
-    soonest: u64,
     lists: Lists<K>,
-    /// For each slot, no entry in it has an earlier tick.
-    lowest: Box<[u64]>,
-    occupied: Occupied,
+    near: Occupied,
+    far: Far,
+    /// How often an entry was moved to a lower level.
+    #[cfg(test)]
+    moves: u64,
 }
 
 impl<K> Wheel<K> {
-    /// An empty wheel with a resolution of `tick_ns`; a rotation takes [`SLOTS`] ticks.
+    /// An empty wheel with a resolution of `tick_ns`; its first rotation takes [`SLOTS`] ticks.
     ///
     /// # Panics
     /// If `tick_ns` is 0.
@@ -61,10 +60,11 @@ impl<K> Wheel<K> {
         Wheel {
             tick_ns,
             settled: now_ns / tick_ns,
-            soonest: u64::MAX,
-            lists: Lists::new(SLOTS + 1),
-            lowest: vec![u64::MAX; SLOTS].into_boxed_slice(),
-            occupied: Occupied::default(),
+            lists: Lists::new(SLOTS + FAR_SLOTS),
+            near: Occupied::default(),
+            far: Far::default(),
+            #[cfg(test)]
+            moves: 0,
         }
     }
 
@@ -127,32 +127,32 @@ impl<K> Wheel<K> {
     /// deadline, or earlier once after that one was moved or cancelled. `None` when nothing is armed.
     #[must_use]
     pub fn next_wake_ns(&self) -> Option<u64> {
-        if self.lists.used == 0 {
-            return None;
-        }
-        let tick = if self.lists.first(DUE) == NONE { self.soonest } else { self.settled };
-        Some(tick.saturating_mul(self.tick_ns))
+        (self.lists.used > 0).then(|| self.soonest().saturating_mul(self.tick_ns))
     }
 
     /// Disarm and return one deadline that is due at `now_ns`, with its key and the deadline that was asked for:
     /// earlier ticks first, and in the order of arming within a tick. Call until `None`.
     ///
-    /// However far the time jumped, only ticks that hold deadlines are visited.
+    /// However far the time jumped, only slots that hold deadlines are visited.
     pub fn pop_expired(&mut self, now_ns: u64) -> Option<(TimerId, K, u64)> {
         let now = now_ns / self.tick_ns;
-        while self.lists.used > 0 && self.lists.first(DUE) == NONE && self.soonest <= now {
-            self.settle(self.soonest);
-            self.soonest = self.find_soonest();
+        while self.lists.used > 0 && self.due() == NONE && self.soonest() <= now {
+            self.settle(self.soonest());
         }
-        let index = self.lists.first(DUE);
+        let index = self.due();
         if index == NONE {
-            self.settled = self.settled.max(now);
+            self.settle(now.max(self.settled));
             return None;
         }
         let entry = &self.lists.entries[index as usize];
         let (id, deadline_ns) = (TimerId { index, generation: entry.generation }, entry.deadline_ns);
         self.unlink(index);
         self.lists.release(index).map(|key| (id, key, deadline_ns))
+    }
+
+    /// The first entry that is due.
+    fn due(&self) -> u32 {
+        self.lists.first(slot_of(self.settled))
     }
 
     /// Rounded up: never early. What has passed shares the tick that was settled last.
@@ -165,81 +165,52 @@ impl<K> Wheel<K> {
         let tick = self.tick_of(deadline_ns);
         let entry = &mut self.lists.entries[index as usize];
         (entry.deadline_ns, entry.tick) = (deadline_ns, tick);
-        if tick == self.settled {
-            return self.lists.link(index, DUE);
+        if let Some(slot) = Far::slot_of(self.settled, tick) {
+            self.far.insert(slot, tick);
+            self.lists.link(index, SLOTS + slot);
+        } else {
+            self.near.insert(slot_of(tick));
+            self.lists.link(index, slot_of(tick));
         }
-        let slot = slot_of(tick);
-        self.lists.link(index, slot);
-        self.occupied.insert(slot);
-        self.lowest[slot] = self.lowest[slot].min(tick);
-        self.soonest = self.soonest.min(tick);
     }
 
-    /// Tick `tick` has come: move what it holds to the list of the due, in order.
+    /// Tick `tick` has come, and no entry has an earlier one: what lies in slots whose span has begun goes where the lower
+    /// levels have a slot for it.
     fn settle(&mut self, tick: u64) {
+        let is_same_rotation = Far::slot_of(self.settled, tick).is_none();
         self.settled = tick;
-        let slot = slot_of(tick);
-        let first = self.lists.first(slot);
-        if first == NONE {
+        if is_same_rotation {
             return;
         }
-        let last = self.lists.entries[first as usize].previous;
-        let mut index = first;
-        loop {
-            let next = self.lists.entries[index as usize].next;
-            if self.lists.entries[index as usize].tick == tick {
-                self.unlink(index);
-                self.lists.link(index, DUE);
+        while let Some(slot) = self.far.around(tick) {
+            let index = self.lists.first(SLOTS + slot);
+            let deadline_ns = self.lists.entries[index as usize].deadline_ns;
+            self.unlink(index);
+            self.place(index, deadline_ns);
+            #[cfg(test)]
+            {
+                self.moves += 1;
             }
-            if index == last {
-                return;
-            }
-            index = next;
         }
     }
 
-    /// The soonest tick in the slots, exactly: one rotation from the tick settled last. The first slot with a tick
-    /// within the rotation ends the search; beyond it, every slot's lower bound says whether it is worth a look.
-    fn find_soonest(&mut self) -> u64 {
-        let rotation = self.settled.saturating_add(SLOTS as u64);
-        let start = (slot_of(self.settled) + 1) % SLOTS;
-        let mut best = u64::MAX;
-        let mut from = 0;
-        while let Some(slot) = self.occupied.next(start, from) {
-            if self.lowest[slot] < best {
-                self.lowest[slot] = self.lowest_in(slot);
-                best = best.min(self.lowest[slot]);
-            }
-            if best <= rotation {
-                break;
-            }
-            from = (slot + SLOTS - start) % SLOTS + 1;
-        }
-        best
-    }
-
-    fn lowest_in(&self, slot: usize) -> u64 {
-        let first = self.lists.first(slot);
-        let mut lowest = u64::MAX;
-        let mut index = first;
-        while index != NONE {
-            let entry = &self.lists.entries[index as usize];
-            lowest = lowest.min(entry.tick);
-            index = if entry.next == first { NONE } else { entry.next };
-        }
-        lowest
+    /// The soonest tick: exactly within the rotation, a lower bound beyond it. `u64::MAX` where nothing is armed.
+    fn soonest(&self) -> u64 {
+        let slot = self.near.at_or_after(slot_of(self.settled));
+        slot.map_or_else(
+            || self.far.soonest(),
+            |slot| self.settled - slot_of(self.settled) as u64 + slot as u64,
+        )
     }
 
     /// Take an entry out of its list. Lower bounds stay: they are made exact when they matter.
     fn unlink(&mut self, index: u32) {
         let list = self.lists.unlink(index);
-        if list == DUE || self.lists.first(list) != NONE {
-            return;
-        }
-        self.occupied.remove(list);
-        self.lowest[list] = u64::MAX;
-        if self.occupied.is_empty() {
-            self.soonest = u64::MAX;
+        if self.lists.first(list) == NONE {
+            match list.checked_sub(SLOTS) {
+                Some(slot) => self.far.remove(slot),
+                None => self.near.remove(list),
+            }
         }
     }
 }
@@ -317,6 +288,23 @@ mod tests {
             ("", "z")
         );
         assert_eq!(drain(&mut wheel, u64::MAX), "");
+    }
+
+    #[test]
+    fn one_full_slot_is_not_looked_at_for_every_tick() {
+        const FULL: u64 = 19_000;
+        let mut wheel = Wheel::new(1, 0);
+        let end = 300 * SLOTS as u64 + 77;
+        let full: Vec<TimerId> = (0..FULL).map(|_| wheel.arm(end, 'f')).collect();
+        for tick in (1..end).step_by(100) {
+            wheel.arm(tick, 'n');
+            assert_eq!(drain(&mut wheel, tick), "n");
+        }
+        for id in &full[..FULL as usize - 1] {
+            assert_eq!((wheel.cancel(*id), wheel.next_wake_ns()), (Some('f'), Some(end)));
+        }
+        assert_eq!(drain(&mut wheel, end), "f");
+        assert!(wheel.moves < 2 * FULL + 1000, "{} moves: each passes two levels", wheel.moves);
     }
 
     #[test]

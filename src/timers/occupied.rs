@@ -1,9 +1,9 @@
-//! Which slots of a wheel are occupied: a bit for each slot, and a bit for each word of bits.
+//! Which slots of the first rotation are occupied: a bit for each slot, and a bit for each word of bits.
 
-/// Slots in a wheel: one rotation is this many ticks.
+/// Slots of the first rotation, a tick each.
 pub const SLOTS: usize = 64 * 64;
 
-/// The occupied slots of a wheel. Finding the next one looks at two words, wherever it is.
+/// The occupied slots. Finding the next one looks at two words, wherever it is.
 #[derive(Debug)]
 pub(super) struct Occupied {
     summary: u64,
@@ -29,24 +29,8 @@ impl Occupied {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.summary == 0
-    }
-
-    /// The first occupied slot at `start + from` or later, `start + SLOTS` excluded; slots wrap around.
-    pub(super) fn next(&self, start: usize, from: usize) -> Option<usize> {
-        let at = start + from;
-        if from >= SLOTS {
-            return None;
-        }
-        if at < SLOTS {
-            self.at_or_after(at).or_else(|| self.at_or_after(0).filter(|slot| *slot < start))
-        } else {
-            self.at_or_after(at - SLOTS).filter(|slot| *slot < start)
-        }
-    }
-
-    fn at_or_after(&self, slot: usize) -> Option<usize> {
+    /// The first occupied slot from this one on.
+    pub(super) fn at_or_after(&self, slot: usize) -> Option<usize> {
         let word = slot / 64;
         let here = self.words[word] & (u64::MAX << (slot % 64));
         if here != 0 {
@@ -66,24 +50,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_slot_is_visited_once_from_any_start() {
+    fn the_next_occupied_slot_is_found_from_anywhere() {
         let slots = [0, 1, 63, 64, 700, 4032, 4095];
         let mut occupied = Occupied::default();
         for slot in slots {
             occupied.insert(slot);
         }
         for start in 0..SLOTS {
-            let (mut seen, mut from) = (Vec::new(), 0);
-            while let Some(slot) = occupied.next(start, from) {
-                seen.push(slot);
-                from = (slot + SLOTS - start) % SLOTS + 1;
-            }
-            let turn = slots.partition_point(|slot| *slot < start);
-            assert_eq!(seen, [&slots[turn..], &slots[..turn]].concat(), "from {start}");
+            let next = slots.into_iter().find(|slot| *slot >= start);
+            assert_eq!(occupied.at_or_after(start), next, "from {start}");
         }
         for slot in slots {
             occupied.remove(slot);
+            assert_ne!(occupied.at_or_after(slot), Some(slot));
         }
-        assert!(occupied.is_empty());
+        assert_eq!(occupied.at_or_after(0), None);
     }
 }

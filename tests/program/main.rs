@@ -12,6 +12,7 @@ mod entry;
 mod evictions;
 mod faults;
 mod lifetimes;
+mod many_slow_readers;
 mod mistakes;
 mod orphans;
 mod output;

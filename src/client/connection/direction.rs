@@ -134,8 +134,11 @@ impl Direction {
     }
 
     /// The pause is over.
-    pub(super) fn timer_fired(&mut self) {
+    pub(super) fn timer_fired(&mut self, context: &mut Context) {
         self.timer = None;
+        if let Some(driver) = &self.driver {
+            context.delays.pause(driver.due_ns, context.now_ns);
+        }
     }
 }
 

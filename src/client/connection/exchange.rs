@@ -94,7 +94,7 @@ impl Exchange {
         context: &mut Context,
         workload: &mut impl Workload,
     ) -> Option<CloseReason> {
-        self.inbound.direction_mut().timer_fired();
+        self.inbound.direction_mut().timer_fired(context);
         self.receive(context, workload)
     }
 
@@ -104,7 +104,7 @@ impl Exchange {
         context: &mut Context,
         workload: &mut impl Workload,
     ) -> Option<CloseReason> {
-        self.outbound.direction_mut().timer_fired();
+        self.outbound.direction_mut().timer_fired(context);
         self.send(context, workload)
     }
 

@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc};
 
-use super::{ports::Ports, start_delays::StartDelays};
+use super::ports::Ports;
 use crate::{
     client::{
         close_reason::{CloseReason, is_refusal},
@@ -41,7 +41,6 @@ pub(super) struct Clients<'a> {
     pub(super) buffers: Vec<(u64, u64)>,
     /// Sockets of clients that vanished, kept open: closing one would send a FIN or RST.
     vanished: Vec<Transport>,
-    pub(super) start_delays: StartDelays,
 }
 
 /// One client, while it has a connection.
@@ -82,7 +81,6 @@ impl<'a> Clients<'a> {
             groups,
             ports: Ports::default(),
             vanished: Vec::new(),
-            start_delays: StartDelays::new(),
         }
     }
 
@@ -91,8 +89,8 @@ impl<'a> Clients<'a> {
         for index in 0..self.groups.len() {
             self.groups[index].leave_in_time(context.now_ns);
             for _ in 0..TURN_CONNECTS {
-                let Some(opening) = self.take_turn(index, context.now_ns) else { break };
-                self.open(index, opening, context)?;
+                let Some((opening, due_ns)) = self.take_turn(index, context.now_ns) else { break };
+                self.open(index, opening, due_ns, context)?;
             }
         }
         Ok(())
@@ -105,8 +103,8 @@ impl<'a> Clients<'a> {
                 if !self.groups[index].needs_connection() {
                     break;
                 }
-                let Some(opening) = self.take_turn(index, context.now_ns) else { break };
-                self.open(index, opening, context)?;
+                let Some((opening, due_ns)) = self.take_turn(index, context.now_ns) else { break };
+                self.open(index, opening, due_ns, context)?;
             }
             self.serve_waiting(index, context);
         }
@@ -114,8 +112,8 @@ impl<'a> Clients<'a> {
     }
 
     /// The connection of a group that is opened now, if one is: its time has come, and the server has room for it, unless it
-    /// was asked for whatever the server has.
-    fn take_turn(&mut self, index: usize, now_ns: u64) -> Option<Opening> {
+    /// was asked for whatever the server has; and since when that has been so.
+    fn take_turn(&mut self, index: usize, now_ns: u64) -> Option<(Opening, u64)> {
         let group = &mut self.groups[index];
         let (_, waits_for_room) = group.turn(now_ns)?;
         if waits_for_room && !self.limit.take(now_ns) {
@@ -123,7 +121,9 @@ impl<'a> Clients<'a> {
             self.give_up_waiting(index, now_ns);
             return None;
         }
-        self.groups[index].take_turn(now_ns)
+        let group = &mut self.groups[index];
+        let due_ns = group.next_connect_ns()?;
+        Some((group.take_turn(now_ns)?, due_ns))
     }
 
     /// There has been no room for so long that the server does not accept connections: those whose turn came before are not
@@ -143,7 +143,7 @@ impl<'a> Clients<'a> {
         }
     }
 
-    fn open(&mut self, index: usize, opening: Opening, context: &mut Context) -> io::Result<()> {
+    fn open(&mut self, index: usize, opening: Opening, due_ns: u64, context: &mut Context) -> io::Result<()> {
         let Opening { again, part } = opening;
         let port = self.ports.count();
         let number = self.share.number(port);
@@ -152,6 +152,7 @@ impl<'a> Clients<'a> {
         let stream = self.stream_of(number);
         let group = &mut self.groups[index];
         let opened_ns = sys::monotonic_ns();
+        context.delays.connect(due_ns, opened_ns);
         let (transport, end) = match Transport::connect(self.plan.address, source, group.spec()) {
             Ok(opened) => opened,
             Err(error) if is_refusal(&error) => {
@@ -228,12 +229,9 @@ impl<'a> Clients<'a> {
         }
     }
 
-    /// A request became due, and is late by now if this thread was. Those of the warm-up do not count as late:
-    /// connections are still being opened.
-    fn arrive(&mut self, index: usize, due_ns: u64, context: &Context) {
-        if due_ns >= self.plan.window_ns().0 {
-            self.start_delays.record(context.now_ns.saturating_sub(due_ns));
-        }
+    /// A request became due, and is late by now if this thread was.
+    fn arrive(&mut self, index: usize, due_ns: u64, context: &mut Context) {
+        context.delays.request(due_ns, context.now_ns);
         self.groups[index].arrived(due_ns, context.now_ns);
     }
 
@@ -299,6 +297,10 @@ impl<'a> Clients<'a> {
         for token in left {
             self.end(token, CloseReason::Alive, context);
         }
+        debug_assert!(
+            self.groups.iter().all(|group| group.under_way() == 0),
+            "requests without a connection"
+        );
         let is_full = |since_ns: u64| context.now_ns >= since_ns + FULL_FOR_NS;
         if self.limit.full_since_ns().is_some_and(is_full) {
             self.groups.iter_mut().for_each(|group| give_up_all(group, context.now_ns));
@@ -318,16 +320,7 @@ impl<'a> Clients<'a> {
 
     /// Whether something that a good client waits for has neither come nor had its time, after a window that ended then.
     pub(super) fn await_answers(&self, now_ns: u64, end_ns: u64) -> bool {
-        let has_time: Vec<bool> =
-            self.groups.iter().map(|group| now_ns < group.grace_ends_ns(end_ns)).collect();
-        let queues = |(group, has_time): (&Group, &bool)| *has_time && group.is_steady_and_waits();
-        let waits = |client: &Client| {
-            let group = client.group as usize;
-            has_time[group]
-                && client.connection.oldest_due_ns().is_some()
-                && self.groups[group].spec().rx.reads_everything()
-        };
-        self.groups.iter().zip(&has_time).any(queues) || self.slots.iter().any(waits)
+        self.groups.iter().any(|group| group.awaits_answers() && now_ns < group.grace_ends_ns(end_ns))
     }
 }
 

@@ -5,7 +5,6 @@ mod marks;
 mod pauses;
 mod ports;
 mod run_delay;
-mod start_delays;
 
 use std::{
     io,
@@ -18,10 +17,11 @@ use std::{
 };
 
 use self::{clients::Clients, marks::Marks};
-pub(super) use self::{marks::Mark, pauses::Pauses, start_delays::StartDelays};
+pub(super) use self::{marks::Mark, pauses::Pauses};
 use super::{
     connect_limit::ConnectLimit,
     context::Context,
+    delays::OwnDelays,
     group::Group,
     plan::Plan,
     results::{Port, Tick},
@@ -35,6 +35,8 @@ use crate::{
 
 /// How long connections stay as they are after the window at least; longer where the server was not looked at yet.
 const PAUSE: Duration = Duration::from_millis(60);
+/// Timers that fire before the sockets have their turn.
+const TURN_TIMERS: u32 = 128;
 /// How often the clock is looked at while the last answers are waited for.
 const LOOK_UP_NS: u64 = 5_000_000;
 
@@ -56,7 +58,7 @@ pub(super) struct ThreadResult {
     pub(super) groups: Vec<Group>,
     pub(super) ports: Vec<Port>,
     pub(super) buffers: Vec<(u64, u64)>,
-    pub(super) start_delays: StartDelays,
+    pub(super) delays: OwnDelays,
     pub(super) pauses: Pauses,
     pub(super) marks: Vec<Mark>,
     pub(super) stopped_ns: u64,
@@ -75,7 +77,7 @@ impl<'a> EventLoop<'a> {
         let window = plan.window_ns();
         Ok(Self {
             plan,
-            context: Context::new(plan.epoch_ns)?,
+            context: Context::new(plan.epoch_ns, window.0)?,
             clients: Clients::new(plan, share, starts, limit),
             pauses: Pauses::new(window, sys::monotonic_ns(), sys::thread_cpu_ns()),
             marks: Marks::of_this_thread(window),
@@ -110,7 +112,8 @@ impl<'a> EventLoop<'a> {
             } else {
                 self.clients.open_for_waiting(&mut self.context)?;
             }
-            while let Some((_, event, _)) = self.context.timers.pop_expired(self.context.now_ns) {
+            for _ in 0..TURN_TIMERS {
+                let Some((_, event, _)) = self.context.timers.pop_expired(self.context.now_ns) else { break };
                 self.clients.timer_fired(event, &mut self.context);
             }
             self.handle_reports(end, stop)?;
@@ -206,12 +209,12 @@ impl<'a> EventLoop<'a> {
             self.mark();
         }
         self.clients.end_all(&mut self.context);
-        let Clients { groups, ports, buffers, start_delays, .. } = self.clients;
+        let Clients { groups, ports, buffers, .. } = self.clients;
         ThreadResult {
             groups,
             ports: ports.into_vec(),
             buffers,
-            start_delays,
+            delays: self.context.delays,
             pauses: self.pauses,
             marks: self.marks.into_vec(),
             stopped_ns: self.context.now_ns,

@@ -35,6 +35,8 @@ pub(in crate::client) struct Demand {
     /// What is due and waits for a connection.
     pub(super) queue: Queue,
     pub(super) account: RequestAccount,
+    /// Requests that were started and have not come to an end, on all connections.
+    under_way: i64,
     /// Why its clients may not vanish, if they may not.
     pub(super) cannot_vanish: Option<String>,
 }
@@ -57,6 +59,7 @@ impl Demand {
             open_loop: OpenLoop::new(spec, part, seed),
             queue: Queue::default(),
             account: RequestAccount::new(spec, measured, start_ns, last_answer_ns),
+            under_way: 0,
             cannot_vanish: None,
         }
     }
@@ -111,6 +114,16 @@ impl Demand {
         self.rules.is_steady && self.has_waiting()
     }
 
+    /// How many requests are under way, on all connections.
+    pub(super) const fn under_way(&self) -> i64 {
+        self.under_way
+    }
+
+    /// So many were under way on a connection that has ended.
+    pub(super) const fn ended(&mut self, under_way: usize) {
+        self.under_way -= under_way as i64;
+    }
+
     /// Whether a good client would ask for something on another connection: always in a closed loop, in an open one where
     /// requests wait for it.
     pub(super) fn needs_more(&self) -> bool {
@@ -151,6 +164,7 @@ impl Workload for Demand {
     }
 
     fn start_due(&mut self, now_ns: u64) {
+        self.under_way += 1;
         self.account.started();
         self.account.due(now_ns);
     }
@@ -160,6 +174,7 @@ impl Workload for Demand {
             Some(transfers) => transfers.take(part),
             None => self.queue.pop(),
         }?;
+        self.under_way += 1;
         self.account.started();
         Some(Request::waiting(arrival))
     }
@@ -169,6 +184,7 @@ impl Workload for Demand {
     }
 
     fn take_back(&mut self, due_ns: u64, now_ns: u64) {
+        self.under_way -= 1;
         self.account.take_back(due_ns);
         if let Some(transfers) = &mut self.transfers {
             transfers.lost(now_ns);
@@ -176,6 +192,7 @@ impl Workload for Demand {
     }
 
     fn retry(&mut self, request: &Request, part: u32, now_ns: u64) {
+        self.under_way -= 1;
         self.account.retried(now_ns);
         let &Request { due_ns, delay_us, .. } = request;
         let arrival = Arrival { due_ns, delay_us, is_retry: true };
@@ -186,6 +203,7 @@ impl Workload for Demand {
     }
 
     fn answered(&mut self, request: &Request, is_error: bool, now_ns: u64) -> bool {
+        self.under_way -= 1;
         if let Some(transfers) = &mut self.transfers {
             transfers.answered(is_error, now_ns);
         }

@@ -152,6 +152,11 @@ impl Group {
         self.openings.turn(now_ns).filter(|_| !self.has_left(now_ns))
     }
 
+    /// When the next connection may be opened, if one is to be.
+    pub(super) fn next_connect_ns(&self) -> Option<u64> {
+        self.openings.next_ns()
+    }
+
     /// The server has no room: connections that wait for it are not tried before this.
     pub(super) const fn hold(&mut self, until_ns: u64) {
         self.openings.hold(until_ns);
@@ -165,6 +170,7 @@ impl Group {
     /// A connection is opened.
     pub(super) fn opened(&mut self, now_ns: u64) {
         self.connections.opened(now_ns);
+        self.openings.opened(now_ns);
     }
 
     /// A connection was not opened, because the server accepted none of those that waited. It counts as one that waited with
@@ -225,6 +231,7 @@ impl Group {
         content: &Tally,
         now_ns: u64,
     ) {
+        self.demand.ended(under_way.clone().count());
         let is_alive = how == CloseReason::Alive;
         let was_waiting = under_way.clone().next().is_some() || (is_alive && !life.is_established);
         let was_owed = was_waiting && !self.spec.tx.is_idle();
@@ -298,6 +305,16 @@ impl Group {
     /// Whether requests of good clients wait for a connection.
     pub(super) fn is_steady_and_waits(&self) -> bool {
         self.demand.is_steady_and_waits()
+    }
+
+    /// How many requests are under way, on all of its connections.
+    pub(super) const fn under_way(&self) -> i64 {
+        self.demand.under_way()
+    }
+
+    /// Whether what comes to an end by the server alone has not: an answer, or a connection for a request that waits.
+    pub(super) fn awaits_answers(&self) -> bool {
+        self.is_steady_and_waits() || (self.under_way() > 0 && self.spec.rx.reads_everything())
     }
 
     /// The window is over; what its connections wait for was due since then.

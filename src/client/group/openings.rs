@@ -40,6 +40,8 @@ pub(super) struct Openings {
     attempts: Option<Attempts>,
     /// How fast they come back was asked for.
     is_pace_of_attempts_asked_for: bool,
+    /// When the last one was opened.
+    last_ns: u64,
     /// The server accepts no more before this, as far as is known.
     held_until_ns: u64,
     /// Those that are opened again, in order.
@@ -60,6 +62,7 @@ impl Openings {
             is_pace_of_attempts_asked_for: spec
                 .reconnect
                 .is_some_and(|reconnect| reconnect.at_most.is_some()),
+            last_ns: 0,
             held_until_ns: 0,
             reopenings: VecDeque::new(),
             put_off_ns: 0,
@@ -83,11 +86,14 @@ impl Openings {
         Some(Opening { again: true, part })
     }
 
-    /// When the next connection is opened, if one is to be.
+    /// When the next connection may be opened, if one is to be. The first ones come one after the other where they may all
+    /// come at once.
     pub(super) fn next_ns(&self) -> Option<u64> {
         let held =
             |at_ns: u64, is_asked_for| if is_asked_for { at_ns } else { at_ns.max(self.held_until_ns) };
-        let first = self.next_first_ns().map(|at_ns| held(at_ns, self.connect_rate.is_some()));
+        let one_by_one =
+            |at_ns: u64| if self.connect_rate.is_some() { at_ns } else { at_ns.max(self.last_ns) };
+        let first = self.next_first_ns().map(|at_ns| held(one_by_one(at_ns), self.connect_rate.is_some()));
         let again = self.reopenings.front();
         let again = again.map(|again| held(again.at_ns, self.is_pace_of_attempts_asked_for));
         first.into_iter().chain(again).min()
@@ -100,6 +106,11 @@ impl Openings {
         let again = self.reopenings.front().map(|again| (again.at_ns, !self.is_pace_of_attempts_asked_for));
         let is_due = |turn: &(u64, bool)| turn.0 <= now_ns;
         first.filter(is_due).or_else(|| again.filter(is_due))
+    }
+
+    /// One was opened.
+    pub(super) const fn opened(&mut self, now_ns: u64) {
+        self.last_ns = now_ns;
     }
 
     /// The server has no room: those that wait for it are not tried before this.

@@ -1,5 +1,7 @@
 //! What there is to see of a group, and what it came to.
 
+use std::time::Duration;
+
 use super::Group;
 use crate::{
     client::results::{PhaseNumbers, Seen},
@@ -38,6 +40,16 @@ impl Group {
             censored.extend(transfers.summarize(&mut row));
         }
         (row, censored)
+    }
+
+    /// Adds how much of what its clients should have read they did, where they read at a rate all the time: it counted so
+    /// much in a window that was so many seconds long.
+    pub(in crate::client) fn add_read_pace(&self, counted: &Row, seconds: f64, row: &mut Row) {
+        let comes_and_goes = self.spec.start.0 > Duration::ZERO || self.spec.stop.is_some();
+        let declared = self.spec.rx.bytes_per_second().filter(|_| !comes_and_goes);
+        if let Some((declared, received)) = declared.zip(counted.value(Metric::Received)) {
+            row.set(Metric::ReadPace, received / (declared * f64::from(self.spec.count) * seconds));
+        }
     }
 
     /// What it came to in each phase of the window, as numbers; and those of them that are lower bounds, with the reason.

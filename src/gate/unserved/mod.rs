@@ -109,7 +109,13 @@ fn speaks_of_it(result: &ExpectationResult, group: &str) -> bool {
         matches!(metric, Metric::Answered | Metric::FewestAnswers | Metric::Downloads | Metric::Uploads);
     let says_nothing = matches!(
         metric,
-        Metric::Alive | Metric::Opened | Metric::Sent | Metric::Received | Metric::Due | Metric::Offered
+        Metric::Alive
+            | Metric::Opened
+            | Metric::Sent
+            | Metric::Received
+            | Metric::ReadPace
+            | Metric::Due
+            | Metric::Offered
     );
     match result.verdict {
         Verdict::Regression | Verdict::Fail => true,

@@ -1,14 +1,17 @@
-//! Connection attempts that the server's kernel dropped.
+//! How connections came about: those that the load generator opened late, and attempts that the server's kernel dropped.
 
-use super::figures::Figures;
+use super::{WORST_PACING_ERROR_NS, figures::Figures};
 use crate::{
     metric::{Fold, Metric},
     profile::Group,
     record::GroupResult,
+    units::human_time,
 };
 
 /// The client's kernel repeats a dropped attempt to connect after so many nanoseconds, its first timeout (RFC 6298).
 const RETRY_NS: u64 = 1_000_000_000;
+/// A pause that is so much too long is late, in nanoseconds.
+const LATE_PAUSE_NS: f64 = 10e6;
 
 impl Figures<'_> {
     fn was_anybody_answered(&self) -> bool {
@@ -34,6 +37,45 @@ impl Figures<'_> {
             group.is_steady() && requests.unanswered > 0 && requests.oldest_unanswered_ns >= RETRY_NS
         };
         self.was_anybody_answered() && !self.profile.clients.iter().zip(&self.repeat.groups).any(hangs)
+    }
+
+    /// Whether a group has connections opened at a pace of its own.
+    fn is_pace_asked_for(&self) -> bool {
+        let is_bounded = |group: &Group| group.reconnect.is_some_and(|again| again.is_bounded());
+        self.profile.clients.iter().any(|group| group.connect_rate.is_some() || is_bounded(group))
+    }
+
+    /// A storm that comes later than it should is another storm.
+    pub(super) fn connect_pace(&self) -> Option<String> {
+        let late_ns = self.of(Metric::ConnectDelayP99, Fold::Final)?;
+        (late_ns > WORST_PACING_ERROR_NS && self.is_pace_asked_for()).then(|| {
+            format!(
+                "the load generator opened connections {} late (99th percentile), so they did not come at the pace that                  was asked for; lower `connect_rate` or `at_most`, or use more threads or processes (`--threads`, \
+                 `--shards`)",
+                human_time(late_ns)
+            )
+        })
+    }
+
+    /// Connections that the load generator opened late, though the server had room for them.
+    pub(super) fn connected_late(&self) -> Option<String> {
+        let late = self.of(Metric::ConnectedLate, Fold::Final).filter(|late| *late > 0.0)?;
+        let delay_ns =
+            self.of(Metric::ConnectDelayP99, Fold::Final).filter(|_| self.connect_pace().is_none())?;
+        Some(format!(
+            "{late} connections were opened more than 10 ms later than they were due, although the server had room for              them (connect delay p99 {}): the load generator was busy, or waited for its core",
+            human_time(delay_ns)
+        ))
+    }
+
+    /// Slow clients are as slow as they should be only where their pauses end in time. A few late ones are made up for.
+    pub(super) fn pauses_late(&self) -> Option<String> {
+        let late = self.of(Metric::PausesLate, Fold::Final)?;
+        let delay_ns = self.of(Metric::PauseDelayP99, Fold::Final).filter(|ns| *ns > LATE_PAUSE_NS)?;
+        Some(format!(
+            "{late} pauses of slow clients lasted more than 10 ms too long (pause delay p99 {}): the load generator was              busy, or waited for its core; the pauses that follow are shorter by as much",
+            human_time(delay_ns)
+        ))
     }
 
     /// The server's own sockets are judged: drops of other sockets on this machine do not matter. A profile that
@@ -68,5 +110,38 @@ impl Figures<'_> {
              `connect_rate = \"off\"` opens them nevertheless",
             result.not_accepted, result.ledger.opened, group.name
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{remarks, remarks_of};
+
+    /// Of a group that connects at a rate of its own.
+    fn of_storm(numbers: &[(&str, f64)]) -> String {
+        remarks_of("connect_rate = '10/s'\nload = { depth = 1, payload = 9 }", numbers)
+    }
+
+    #[test]
+    fn connections_that_come_later_than_asked_for_make_a_repeat_invalid() {
+        let late = [("connect_delay_p99", 51e6), ("connected_late", 40.0)];
+        let said = remarks("depth = 1", &late);
+        assert!(said.starts_with("note: 40 connections were opened more than 10 ms later"), "{said}");
+        let said = of_storm(&late);
+        assert!(said.starts_with("invalid: the load generator opened connections 51 ms late"), "{said}");
+        assert!(!said.contains("note"), "it is said once: {said}");
+        let few = [("connect_delay_p99", 9e6), ("connected_late", 1.0)];
+        assert!(of_storm(&few).starts_with("note: 1 connections"));
+        assert_eq!(remarks("depth = 1", &[("connect_delay_p99", 9e6), ("connected_late", 0.0)]), "");
+    }
+
+    #[test]
+    fn pauses_that_last_too_long_get_a_note() {
+        let said = remarks("depth = 1", &[("pause_delay_p99", 11e6), ("pauses_late", 12.0)]);
+        assert!(
+            said.starts_with("note: 12 pauses of slow clients lasted more than 10 ms too long"),
+            "{said}"
+        );
+        assert_eq!(remarks("depth = 1", &[("pause_delay_p99", 9e6), ("pauses_late", 1.0)]), "", "a few");
     }
 }

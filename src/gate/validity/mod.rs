@@ -71,6 +71,7 @@ pub fn examine(profile: &Profile, repeat: &Repeat) -> Findings {
         figures.loop_starts().filter(|_| !figures.took_nobody()),
         figures.exhaustion(),
         figures.pacing(),
+        figures.connect_pace(),
         figures.pauses(),
         figures.listen_queue().filter(|_| figures.explains_silence()),
         figures.crowded_port(),
@@ -80,6 +81,8 @@ pub fn examine(profile: &Profile, repeat: &Repeat) -> Findings {
     let notes = [
         figures.busy(),
         figures.lateness(),
+        figures.connected_late(),
+        figures.pauses_late(),
         figures.run_delay(),
         figures.steal(NOTABLE_STEAL..=MOST_STEAL.next_down()),
         figures.pressure(),
@@ -108,11 +111,19 @@ pub fn examine(profile: &Profile, repeat: &Repeat) -> Findings {
 #[must_use]
 pub fn examine_shard(profile: &Profile, repeat: &Repeat) -> Findings {
     let figures = Figures { profile, repeat };
-    let invalid = [figures.accounts(), figures.exhaustion(), figures.pacing(), figures.pauses()];
+    let invalid = [
+        figures.accounts(),
+        figures.exhaustion(),
+        figures.pacing(),
+        figures.connect_pace(),
+        figures.pauses(),
+    ];
     let disturbed = [figures.steal(MOST_STEAL..=f64::INFINITY)];
     let notes = [
         figures.busy(),
         figures.lateness(),
+        figures.connected_late(),
+        figures.pauses_late(),
         figures.run_delay(),
         figures.steal(NOTABLE_STEAL..=MOST_STEAL.next_down()),
     ];

@@ -18,15 +18,22 @@ fn repeat(numbers: &[(&str, f64)]) -> Repeat {
 }
 
 fn examined(load: &str, expect: &str, repeat: &Repeat) -> Findings {
-    let text = format!(
-        "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = {{ {load}, payload = 9 }}\n[expect]\n{expect}"
-    );
+    examined_of(&format!("load = {{ {load}, payload = 9 }}\n[expect]\n{expect}"), repeat)
+}
+
+fn examined_of(keys: &str, repeat: &Repeat) -> Findings {
+    let text = format!("title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\n{keys}");
     examine(&Source { file: "t.toml".into(), text }.parse(&[]).expect("valid"), repeat)
 }
 
 /// What is said of a repeat with these numbers: `invalid: …`, `disturbed: …`, `note: …`, or nothing.
-fn remarks(load: &str, numbers: &[(&str, f64)]) -> String {
-    let Findings { invalid, disturbed, notes } = examined(load, "", &repeat(numbers));
+pub(super) fn remarks(load: &str, numbers: &[(&str, f64)]) -> String {
+    remarks_of(&format!("load = {{ {load}, payload = 9 }}"), numbers)
+}
+
+/// The same of a group with these keys.
+pub(super) fn remarks_of(keys: &str, numbers: &[(&str, f64)]) -> String {
+    let Findings { invalid, disturbed, notes } = examined_of(keys, &repeat(numbers));
     let kinds = [("invalid", invalid), ("disturbed", disturbed), ("note", notes)];
     let texts = kinds
         .into_iter()

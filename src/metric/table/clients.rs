@@ -88,6 +88,8 @@ macro_rules! client_metrics {
     CopyWrong: "copy_wrong" Group Bytes Lower [Final] None 0.0 definite Above;
     /// Bytes received
     Received: "received" Group Bytes Neither [Rate Total] None 0.1;
+    /// Bytes that slow readers (`slow`) read while measuring, as a share of what the whole group should have read
+    ReadPace: "read_pace" Group Share Neither [Final] None 0.01;
     /// Bytes sent
     Sent: "sent" Group Bytes Neither [Rate Total] None 0.1;
     /// Connections open

@@ -32,6 +32,16 @@ macro_rules! load_generator_metrics {
     PacingErrorP99: "pacing_error_p99" Run Nanoseconds Neither [Final] None 0.5;
     /// Requests of open loops due while measuring that the load generator started more than 10 ms late
     StartedLate: "started_late" Run Count Neither [Final] None 0.5;
+    /// Connect delay: how late the load generator opened connections that were due and that the server had room for, 99th
+    /// percentile
+    ConnectDelayP99: "connect_delay_p99" Run Nanoseconds Neither [Final] None 0.5;
+    /// Connections that were due and that the server had room for, and that the load generator opened more than 10 ms late
+    ConnectedLate: "connected_late" Run Count Neither [Final] None 0.5;
+    /// Pause delay: how late the load generator went on with clients that read or send slowly, 99th percentile of the
+    /// pauses that ended while measuring
+    PauseDelayP99: "pause_delay_p99" Run Nanoseconds Neither [Final] None 0.5;
+    /// Pauses of clients that read or send slowly, ended while measuring, that lasted more than 10 ms too long
+    PausesLate: "pauses_late" Run Count Neither [Final] None 0.5;
     /// Time other guests of the host took from this machine, over all cores
     HostSteal: "host_steal" Run Nanoseconds Lower [Rate] None 0.5;
     /// Time some task of this machine waited for a core (PSI)

@@ -1,7 +1,10 @@
 //! What the server's own sockets show of each connection: its last progress, when the server closed it, and the bytes
 //! that stayed in the kernel. This needs no information from the server.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    mem,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,14 +14,23 @@ use super::{
 };
 use crate::address::Endpoint;
 
+/// A connection that the server has closed.
+#[derive(Clone, Copy, Debug)]
+struct Left {
+    /// Its place in `ended`.
+    place: usize,
+    /// When the last look that saw it began.
+    seen_ns: u64,
+}
+
 /// Follows the connections of a port from one look to the next.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(from = "Kept", into = "Kept")]
 pub struct ConnectionTracker {
     open: HashMap<Endpoint, Followed>,
     ended: Vec<TrackedConnection>,
-    /// Where in `ended` the connections are of which the kernel still keeps the rest, by the client's end.
-    leaving: HashMap<Endpoint, usize>,
+    /// Connections of which the kernel still keeps the rest, by the client's end.
+    leaving: HashMap<Endpoint, Left>,
     look: Look,
     /// When each look ended.
     looks_ns: Vec<u64>,
@@ -32,52 +44,64 @@ impl ConnectionTracker {
         self.counts_from_ns = counts_from_ns;
     }
 
-    /// Takes in a look at all sockets of the server's port, which lasted from `from_ns` to `until_ns`.
-    pub fn look(&mut self, port: u16, sockets: &[SocketEntry], from_ns: u64, until_ns: u64) {
-        self.saw_server |= sockets.iter().any(|socket| socket.local.port == port);
+    /// Takes in a look at the server's side of all sockets of its port, which lasted from `from_ns` to `until_ns` and began
+    /// after the look before. What is known of a connection stays where it is from one look to the next.
+    pub fn look(&mut self, sockets: &[SocketEntry], from_ns: u64, until_ns: u64) {
+        self.saw_server |= !sockets.is_empty();
         let counts = from_ns >= self.counts_from_ns;
         self.look = Look { before_ns: self.look.from_ns, from_ns, until_ns, counts };
         self.looks_ns.push(until_ns);
-        let (look, mut seen) = (self.look, HashMap::with_capacity(self.open.len()));
-        let mut left = HashMap::with_capacity(self.leaving.len());
-        for socket in sockets.iter().filter(|socket| socket.local.port == port) {
-            let peer = socket.remote;
+        for socket in sockets {
             if is_leaving(socket.state) {
-                left.insert(peer, self.leave(socket));
+                self.leave(socket);
             } else if is_held(socket.state) {
-                let followed = match self.open.remove(&peer) {
-                    Some(mut old) if !old.is_other_than(socket) => {
-                        old.see(socket, &look);
-                        old
-                    }
-                    again => {
-                        self.ended.extend(again.map(|old| ended(&old, &look)));
-                        Followed::first(socket, &look)
-                    }
-                };
-                seen.insert(peer, followed);
+                self.hold(socket);
             }
         }
-        for (_, place) in self.leaving.drain().filter(|(peer, _)| !left.contains_key(peer)) {
+        for (_, gone) in self.leaving.extract_if(|_, left| left.seen_ns != from_ns) {
             // What the kernel kept is gone.
-            self.ended[place].left_bytes = Some(0);
+            self.ended[gone.place].left_bytes = Some(0);
         }
-        self.leaving = left;
-        self.ended.extend(self.open.drain().map(|(_, old)| ended(&old, &look)));
-        self.open = seen;
+        let gone = self.open.extract_if(|_, followed| followed.tracked.held_ns != from_ns);
+        self.ended.extend(gone.map(|(_, old)| ended(&old, &self.look)));
     }
 
-    /// The server has closed it, and the kernel keeps the rest. Returns its place among those that ended.
-    fn leave(&mut self, socket: &SocketEntry) -> usize {
-        let place = self.leaving.get(&socket.remote).copied().unwrap_or_else(|| {
-            let followed = self.open.remove(&socket.remote);
+    /// The server has it.
+    fn hold(&mut self, socket: &SocketEntry) {
+        let look = self.look;
+        match self.open.entry(socket.remote) {
+            Entry::Occupied(mut known) if !known.get().is_other_than(socket) => {
+                known.get_mut().see(socket, &look);
+            }
+            Entry::Occupied(mut known) => {
+                let old = known.insert(Followed::first(socket, &look));
+                self.ended.push(ended(&old, &look));
+            }
+            Entry::Vacant(place) => {
+                place.insert(Followed::first(socket, &look));
+            }
+        }
+    }
+
+    /// The server has closed it, and the kernel keeps the rest.
+    fn leave(&mut self, socket: &SocketEntry) {
+        let (open, ended_before, look) = (&mut self.open, &mut self.ended, &self.look);
+        let left = self.leaving.entry(socket.remote).or_insert_with(|| {
+            let followed = open.remove(&socket.remote);
             // One that came and went between two looks is known by its end alone.
-            let followed = followed.unwrap_or_else(|| Followed::first(socket, &self.look));
-            self.ended.push(ended(&followed, &self.look));
-            self.ended.len() - 1
+            let followed = followed.unwrap_or_else(|| Followed::first(socket, look));
+            ended_before.push(ended(&followed, look));
+            Left { place: ended_before.len() - 1, seen_ns: 0 }
         });
-        self.ended[place].left_bytes = Some(socket.memory.kernel_bytes());
-        place
+        left.seen_ns = look.from_ns;
+        self.ended[left.place].left_bytes = Some(socket.memory.kernel_bytes());
+    }
+
+    /// What was seen until now. What is looked at from now on begins anew.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        let anew = Self { saw_server: self.saw_server, ..Self::default() };
+        mem::replace(self, anew)
     }
 
     /// Whether the server's side was ever seen: it is not when the server is on another machine.

@@ -32,7 +32,7 @@ fn looked(looks: &[&[SocketEntry]]) -> Vec<TrackedConnection> {
     let mut tracker = ConnectionTracker::default();
     for (number, sockets) in looks.iter().enumerate() {
         let at = (number as u64 + 1) * 100 * MS;
-        tracker.look(80, sockets, at, at + 2 * MS);
+        tracker.look(sockets, at, at + 2 * MS);
     }
     tracker.all().collect()
 }
@@ -163,7 +163,7 @@ fn send_stalls_count_from_the_window_on() {
     let mut tracker = ConnectionTracker::default();
     tracker.count_from(300 * MS);
     for at in [100, 200, 300, 400] {
-        tracker.look(80, &busy(at * 1_000), at * MS, at * MS);
+        tracker.look(&busy(at * 1_000), at * MS, at * MS);
     }
     let send_stall = tracker.all().next().expect("one").send_stall;
     assert_eq!((send_stall.busy_us, send_stall.looks), (200_000, 2));
@@ -181,18 +181,38 @@ fn a_full_send_buffer_is_distinguished_from_few_waiting_bytes() {
 }
 
 #[test]
-fn listeners_and_client_sockets_are_not_tracked() {
+fn listeners_are_not_tracked() {
     assert!(!ConnectionTracker::default().saw_server());
     let listening = SocketEntry { remote: end(0), ..socket(TcpState::Listen, 0, 0) };
-    let client = SocketEntry { local: end(5), remote: end(80), ..socket(TcpState::Established, 1, 0) };
-    assert_eq!(ends(&[&[listening, client]]), []);
+    assert_eq!(ends(&[&[listening]]), []);
+}
+
+#[test]
+fn what_is_known_of_a_connection_stays_where_it_is() {
+    let mut tracker = ConnectionTracker::default();
+    let at_port = |port| SocketEntry { remote: end(port), ..socket(TcpState::Established, 1, 0) };
+    let mut sockets: Vec<SocketEntry> = (1..=1000).map(at_port).collect();
+    tracker.look(&sockets, MS, 2 * MS);
+    let places = |tracker: &ConnectionTracker| -> Vec<*const Followed> {
+        (1..=900).map(|port| std::ptr::from_ref(&tracker.open[&end(port)])).collect()
+    };
+    let (before, room) = (places(&tracker), tracker.open.capacity());
+    sockets.reverse();
+    tracker.look(&sockets, 3 * MS, 4 * MS);
+    assert_eq!(tracker.open.capacity(), room);
+    tracker.look(&sockets[100..], 5 * MS, 6 * MS);
+    assert!(places(&tracker) == before, "they were moved");
+    assert_eq!((tracker.open.len(), tracker.ended.len()), (900, 100));
+    let taken = tracker.take();
+    assert_eq!((taken.all().count(), tracker.all().count()), (1000, 0));
+    assert!(tracker.saw_server());
 }
 
 #[test]
 fn an_event_is_noticed_by_the_second_sample_after_it() {
     let mut tracker = ConnectionTracker::default();
     for at in [100, 200, 300] {
-        tracker.look(80, &[], at, at + 2);
+        tracker.look(&[], at, at + 2);
     }
     assert_eq!(
         [50, 102, 201, 302].map(|at| tracker.noticed_by_ns(at)),

@@ -7,6 +7,7 @@ use super::{
     target::{self, Build},
 };
 use crate::{
+    address::Endpoint,
     client::{Driven, Port},
     probe::{Between, Journal, ReportedEviction, TrackedConnection},
     profile::{Profile, Progress, ServerOptions},
@@ -57,23 +58,14 @@ impl<'a> Asked<'a> {
     ) -> Evictions {
         let journal = journal.unwrap_or_default();
         let listed = journal.evictions.len() as u64 + journal.lost;
-        let mut by_number: HashMap<u16, Vec<&Port>> = HashMap::new();
-        for port in &driven.ports {
-            by_number.entry(port.end.port).or_default().push(port);
-        }
+        let ports = PortsByEnd::new(&driven.ports, &journal);
         let mut found = Evictions {
             lost: journal.lost + counted.saturating_sub(listed),
             tick_ns: nanoseconds(self.configured.tick),
             ..Evictions::default()
         };
         for reported in &journal.evictions {
-            // The last connection that had this port, at this address, before the eviction.
-            let is_at = |port: &&&Port| {
-                reported.peer_address.is_none_or(|ip| ip.to_canonical() == port.end.ip)
-                    && port.opened_ns <= reported.at_ns.saturating_add(SLACK_NS)
-            };
-            let ports = by_number.get(&reported.peer_port);
-            let port = ports.and_then(|ports| ports.iter().rev().find(is_at).copied());
+            let port = ports.last_before(reported);
             found.unmatched += u64::from(port.is_none());
             let known =
                 port.map(|port| Known { port, seen: outside.and_then(|outside| outside.of(port)), outside });
@@ -99,6 +91,43 @@ impl<'a> Asked<'a> {
             send_buffered: reported.send_buffered,
             kernel_queued: reported.kernel_queued,
         }
+    }
+}
+
+/// The clients' connections by what an eviction says of them, each list in the order in which they were opened.
+#[derive(Default)]
+struct PortsByEnd<'a> {
+    by_end: HashMap<Endpoint, Vec<&'a Port>>,
+    /// Where a server lists no addresses.
+    by_number: HashMap<u16, Vec<&'a Port>>,
+}
+
+impl<'a> PortsByEnd<'a> {
+    /// Those of `ports`, which were opened in this order, as far as the evictions need them.
+    fn new(ports: &'a [Port], journal: &Journal) -> Self {
+        let mut found = Self::default();
+        let has_address = |reported: &ReportedEviction| reported.peer_address.is_some();
+        let addresses = journal.evictions.iter().filter(|reported| has_address(reported)).count();
+        for port in ports {
+            if addresses > 0 {
+                found.by_end.entry(port.end).or_default().push(port);
+            }
+            if addresses < journal.evictions.len() {
+                found.by_number.entry(port.end.port).or_default().push(port);
+            }
+        }
+        found
+    }
+
+    /// The last connection that had this port, at this address, before the eviction.
+    fn last_before(&self, reported: &ReportedEviction) -> Option<&'a Port> {
+        let ports = match reported.peer_address {
+            Some(ip) => self.by_end.get(&Endpoint::new(ip, reported.peer_port)),
+            None => self.by_number.get(&reported.peer_port),
+        }?;
+        let latest_ns = reported.at_ns.saturating_add(SLACK_NS);
+        let opened = ports.partition_point(|port| port.opened_ns <= latest_ns);
+        ports.get(opened.checked_sub(1)?).copied()
     }
 }
 

@@ -175,3 +175,20 @@ fn lost_and_unmatched_evictions_are_counted() {
     let [mapped, another] = ["::ffff:127.0.0.2", "127.0.0.1"].map(|text| text.parse().ok());
     assert_eq!((from(None), from(mapped), from(another)), (0, 0, 1), "the same port at another address");
 }
+
+#[test]
+fn the_last_connection_of_an_end_before_the_eviction_is_meant() {
+    // One after the other had the port, and another address has it as well.
+    let another: IpAddr = "127.0.0.9".parse().unwrap();
+    let at = |ip, ms: u64| Port { end: Endpoint::new(ip, OWN.port), opened_ns: ms * MS, ..Port::default() };
+    let ports: Vec<Port> =
+        (1..=1000).flat_map(|turn| [at(OWN.ip, turn * 100), at(another, turn * 100 + 50)]).collect();
+    let opened = |peer_address, at_ms| {
+        let reported = ReportedEviction { peer_address, ..reported(0, 0, at_ms) };
+        let journal = Journal { evictions: vec![reported.clone()], lost: 0 };
+        PortsByEnd::new(&ports, &journal).last_before(&reported).map(|port| port.opened_ns / MS)
+    };
+    assert_eq!([opened(Some(OWN.ip), 30_080), opened(Some(another), 30_080)], [Some(30_000), Some(30_050)]);
+    assert_eq!(opened(None, 30_080), Some(30_050), "whichever came last, where no address is listed");
+    assert_eq!((opened(Some(OWN.ip), 80), opened(Some("127.0.0.3".parse().unwrap()), 90_000)), (None, None));
+}

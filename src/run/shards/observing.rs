@@ -120,10 +120,9 @@ impl Leaving {
     }
 
     fn connections(&mut self) -> Option<usize> {
-        let port = self.service.port();
         let sockets = self.probe.as_mut()?.sockets(self.service).ok()?;
         let is_open = |state| matches!(state, TcpState::Established | TcpState::CloseWait);
-        Some(sockets.iter().filter(|socket| socket.local.port == port && is_open(socket.state)).count())
+        Some(sockets.iter().filter(|socket| is_open(socket.state)).count())
     }
 
     fn is_over(&mut self) -> bool {

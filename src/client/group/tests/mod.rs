@@ -1,5 +1,7 @@
 //! What a group counts, and when.
 
+mod pace;
+
 use std::iter;
 
 use super::*;
