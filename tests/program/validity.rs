@@ -189,7 +189,7 @@ fn a_handshake_that_is_set_aside_until_data_comes_is_no_dropped_attempt() {
     let (_, printed) = ending(&command(folder.path(), &text).output().expect("badpeer runs"));
     let repeat = repeat(folder.path());
     assert!(repeat["groups"][0]["requests"]["answered"].as_u64() > Some(50), "{printed}");
-    assert_eq!(number(&repeat, "listener_drops"), 0.0, "{printed}");
+    assert!(number(&repeat, "listener_drops") < 0.5, "{printed}");
     assert!(!is_invalid_for(&repeat, "before the server saw them"), "{printed}");
 }
 
