@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Variant, declared::Documented, profile::GOOD};
 use crate::{
+    gate,
     profile::WITH,
     record::{Phased, Price, Record, Repeat},
 };
@@ -75,6 +76,9 @@ pub struct Cell {
     pub left_behind: Option<(u64, u64)>,
     /// Time after the peers had left until the memory was free again, in nanoseconds; `Some(None)`: it was not, in the run.
     pub memory_back_ns: Option<Option<u64>>,
+    /// How late the load generator was at most in the run, in nanoseconds, where that is too much for times of good clients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_ns: Option<u64>,
     /// What the documentation says, at the defaults.
     pub documented: Option<Documented>,
     /// Folders of the runs, from the folder of the atlas.
@@ -84,6 +88,11 @@ pub struct Cell {
 /// By how much the time until an end may differ from the documented one: by this share, or by this many seconds.
 const SAME_SHARE: f64 = 0.1;
 const SAME_S: f64 = 1.5;
+
+/// An outcome counts where the load generator was late by so much at most, in nanoseconds, or by this share of the time until
+/// the end.
+const LATE_NS: f64 = 250e6;
+const LATE_SHARE: f64 = 0.1;
 
 impl Cell {
     /// A cell that has no figures.
@@ -102,6 +111,7 @@ impl Cell {
             good_failed: 0,
             left_behind: None,
             memory_back_ns: None,
+            late_ns: None,
             documented: None,
             runs: Vec::new(),
         }
@@ -134,7 +144,8 @@ impl Cell {
         let left = endings.map(|endings| (endings.left_sockets, endings.left_bytes));
         self.left_behind = left.filter(|(sockets, _)| *sockets > 0).or(self.left_behind);
         if repeat.died.is_none() {
-            let found = outcome(repeat, price, goes_on);
+            self.late_ns = gate::late_only(&record.profile, repeat).map(|ns| ns as u64);
+            let found = outcome(repeat, price, goes_on, self.late_ns);
             // A shorter run may have shown something already.
             if !matches!(found, Outcome::Unknown { .. }) || matches!(self.outcome, Outcome::Unknown { .. }) {
                 self.outcome = found;
@@ -207,11 +218,16 @@ fn good_failed(repeat: &Repeat) -> u64 {
         .map_or(0, |group| group.requests.unanswered + group.requests.lost + group.content.errors)
 }
 
-fn outcome(repeat: &Repeat, price: &Price, goes_on: bool) -> Outcome {
+fn outcome(repeat: &Repeat, price: &Price, goes_on: bool, late_ns: Option<u64>) -> Outcome {
     if price.connected == 0 {
         return Outcome::Unknown { why: "no peer could connect".to_owned() };
     }
-    if !repeat.invalid.is_empty() {
+    let is_late = |ns: u64| {
+        let took_ns = if price.ended > 0 { price.ended_after_ns.unwrap_or(0) } else { price.with_ns };
+        ns as f64 > LATE_NS.max(took_ns as f64 * LATE_SHARE)
+    };
+    // Times of good clients mean nothing then; when their connection ends, peers notice a little later.
+    if !repeat.invalid.is_empty() && late_ns.is_none_or(is_late) {
         return Outcome::Unknown { why: repeat.invalid.join("; ") };
     }
     if let Some(why) = repeat.unproven.first() {
@@ -273,6 +289,24 @@ mod tests {
         assert_eq!(does(held(66), Some(said(Some(60)))), None, "an end may still come");
         assert_eq!(does(ended(1), None), None);
         assert_eq!(does(Outcome::GoesOn, Some(said(Some(60)))), None);
+    }
+
+    #[test]
+    fn an_outcome_counts_where_the_load_generator_was_late_by_a_little() {
+        let found = |late_ns: Option<u64>, after_ms: u64| {
+            let repeat = Repeat { invalid: vec!["why".to_owned()], ..crate::gate::repeat(&[]) };
+            let price = Price {
+                connected: 20,
+                ended: 20,
+                ended_after_ns: Some(after_ms * 1_000_000),
+                ..Price::default()
+            };
+            matches!(outcome(&repeat, &price, false, late_ns), Outcome::Ended { .. })
+        };
+        assert!(found(Some(249_000_000), 300), "an end is dated in seconds");
+        assert!(!found(Some(251_000_000), 2_000));
+        assert!(found(Some(990_000_000), 10_000) && !found(Some(1_010_000_000), 10_000), "a tenth");
+        assert!(!found(None, 60_000), "another reason");
     }
 
     #[test]

@@ -123,6 +123,21 @@ pub fn examine_shard(profile: &Profile, repeat: &Repeat) -> Findings {
     }
 }
 
+/// How late the load generator was at most, in nanoseconds, where this alone is why a repeat is invalid: what takes much longer
+/// than that is the server's all the same. `None` where the repeat is valid, or is invalid for another reason.
+#[must_use]
+pub fn late_only(profile: &Profile, repeat: &Repeat) -> Option<f64> {
+    let figures = Figures { profile, repeat };
+    let lateness = [figures.pacing(), figures.pauses()];
+    let is_lateness = |reason: &String| lateness.iter().flatten().any(|late| late == reason);
+    if repeat.invalid.is_empty() || !repeat.invalid.iter().all(is_lateness) {
+        return None;
+    }
+    let late =
+        [figures.of(Metric::PacingErrorP99, Fold::Final), figures.of(Metric::HarnessPauseMax, Fold::Final)];
+    late.into_iter().flatten().reduce(f64::max)
+}
+
 impl Figures<'_> {
     fn accounts(&self) -> Option<String> {
         let wrong = self.repeat.groups.iter().find(|g| !g.ledger.balances() || !g.requests.balance())?;

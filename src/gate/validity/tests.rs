@@ -17,11 +17,15 @@ fn repeat(numbers: &[(&str, f64)]) -> Repeat {
     }
 }
 
-fn examined(load: &str, expect: &str, repeat: &Repeat) -> Findings {
+fn profile(load: &str, expect: &str) -> Profile {
     let text = format!(
         "title = \"t\"\n[[clients]]\nname = \"g\"\ncount = 1\nload = {{ {load}, payload = 9 }}\n[expect]\n{expect}"
     );
-    examine(&Source { file: "t.toml".into(), text }.parse(&[]).expect("valid"), repeat)
+    Source { file: "t.toml".into(), text }.parse(&[]).expect("valid")
+}
+
+fn examined(load: &str, expect: &str, repeat: &Repeat) -> Findings {
+    examine(&profile(load, expect), repeat)
 }
 
 /// What is said of a repeat with these numbers: `invalid: …`, `disturbed: …`, `note: …`, or nothing.
@@ -104,6 +108,22 @@ fn a_stalled_load_generator_makes_a_repeat_invalid() {
         ),
         "{words}"
     );
+}
+
+#[test]
+fn lateness_alone_is_told_from_other_reasons() {
+    let late = [("pacing_error_p99", 51e6), ("harness_paused", 202e6), ("harness_pause_max", 60e6)];
+    let judged = |numbers: &[(&str, f64)], more: &[&str]| {
+        let mut repeat = repeat(numbers);
+        repeat.invalid = examined(OPEN, "", &repeat).invalid;
+        repeat.invalid.extend(more.iter().map(|reason| (*reason).to_owned()));
+        late_only(&profile(OPEN, ""), &repeat)
+    };
+    assert_eq!(judged(&late, &[]), Some(60e6));
+    assert_eq!(judged(&late[..1], &[]), Some(51e6));
+    assert_eq!(judged(&late, &["a shard was lost"]), None);
+    assert_eq!(judged(&[], &["a shard was lost"]), None);
+    assert_eq!(judged(&[("pacing_error_p99", 49e6)], &[]), None, "it is valid");
 }
 
 #[test]

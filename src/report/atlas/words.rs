@@ -183,6 +183,7 @@ pub(super) fn sentence(cell: &Cell) -> String {
         times,
         (cell.good_failed > 0).then(|| format!("{} requests of good clients failed", cell.good_failed)),
         left,
+        cell.late_ns.map(|ns| format!("the load generator was up to {} late", human_time(ns as f64))),
         is_kept.then(|| "memory was not free again 0.7 s after the peers had left".to_owned()),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
