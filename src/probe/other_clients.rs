@@ -78,7 +78,7 @@ impl From<Kept> for RequestCounts {
 }
 
 impl RequestCounts {
-    /// Takes in a look at all sockets of the server's port, which was taken at `now_ns`.
+    /// Takes in a look at all sockets of the server's port, which was over at `now_ns`.
     pub fn look(&mut self, port: u16, sockets: &[SocketEntry], now_ns: u64) {
         if self.is_over {
             return;

@@ -301,8 +301,10 @@ impl Watch {
         let port = self.service.port();
         match sockets.sockets(self.service) {
             Ok(sockets) => {
-                self.tracker.look(port, &sockets, now_ns, sys::monotonic_ns());
-                self.requests.look(port, &sockets, now_ns);
+                // A connection may have been opened while the kernel listed them.
+                let done_ns = sys::monotonic_ns();
+                self.tracker.look(port, &sockets, now_ns, done_ns);
+                self.requests.look(port, &sockets, done_ns);
                 let reading = SocketReading::of(port, &sockets);
                 row.set(Metric::ClientReceiveQueue, reading.client.receive_queue_bytes as f64);
                 row.set(Metric::ClientSendQueue, reading.client.send_queue_bytes as f64);
