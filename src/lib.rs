@@ -2,7 +2,7 @@
 //!
 //! A pure core decides, a thin shell acts, a table declares, a record remembers. Imports point down only:
 //! `units text` < `buffer timers metric` < `behavior load codec` < `profile` < `record stats gate` < `sys files address` < `reactor` <
-//! `server client probe` < `experiment run report` < `cli`. A test fails on an upward import.
+//! `server client probe atlas` < `experiment run report` < `cli`. A test fails on an upward import.
 
 // The core: no clock, no socket, no file, no thread.
 pub mod behavior;
@@ -20,6 +20,7 @@ pub mod units;
 
 // The shell: sockets, clocks, processes, files.
 pub mod address;
+pub mod atlas;
 pub mod cli;
 pub mod client;
 pub mod doctor;

@@ -1,5 +1,6 @@
 //! The command line: commands, their arguments, and the exit codes.
 
+mod atlas;
 mod background;
 mod bad_peers;
 mod baseline;
@@ -91,6 +92,9 @@ enum Command {
     /// Compare a server with itself several times, to measure the false alarm rate on this machine and the smallest
     /// change that is detected
     Calibrate(calibrate::Args),
+    /// Show which timeout of which server stops which fault: the same bad peers at every server that is installed, at its
+    /// defaults and hardened, as one page
+    Atlas(atlas::Args),
     /// Put together what the shards of a run have left, to one record with its verdict and reports
     Merge(merge::Args),
     /// Make reports from kept records: the reports of one run again, an index of all runs, a gallery, or charts over
@@ -146,6 +150,7 @@ pub fn main() -> ExitCode {
         Command::Core(args) => core::main(&args),
         Command::Compare(args) => compare::main(&args),
         Command::Calibrate(args) => calibrate::main(&args),
+        Command::Atlas(args) => atlas::main(&args),
         Command::Merge(args) => merge::main(&args),
         Command::Report(args) => report::main(&args),
         Command::List(args) => list::main(&args),

@@ -39,7 +39,7 @@ pub use self::{
         MOST_PUT_OFF, MOST_RUN_DELAY, MOST_STEAL, NOTABLE_OTHERS, NOTABLE_PRESSURE, NOTABLE_RUN_DELAY,
         NOTABLE_STEAL, SATURATED, WAITING, WORST_BUSY_PACING_ERROR_NS, WORST_PACING_ERROR_NS,
         clients_were_late, clients_were_put_off, clients_were_starved, clients_were_the_limit, examine,
-        examine_shard,
+        examine_shard, late_only,
     },
     window::{Judged, Window, needs_the_whole_window},
 };
@@ -75,7 +75,7 @@ pub fn verdicts(
 
 /// A made-up repeat with these metrics and nothing else.
 #[cfg(test)]
-fn repeat(numbers: &[(&str, f64)]) -> crate::record::Repeat {
+pub(crate) fn repeat(numbers: &[(&str, f64)]) -> crate::record::Repeat {
     let summary = numbers.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
     crate::record::Repeat { seed: 1, window_ns: (0, 1), summary, ..crate::record::Repeat::default() }
 }

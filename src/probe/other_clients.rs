@@ -81,7 +81,7 @@ impl From<Kept> for RequestCounts {
 }
 
 impl RequestCounts {
-    /// Takes in a look at the server's side of all sockets of its port, which was taken at `now_ns`, later than the one before.
+    /// Takes in a look at the server's side of all sockets of its port, which was over at `now_ns`, later than the one before.
     pub fn look(&mut self, sockets: &[SocketEntry], now_ns: u64) {
         if self.is_over {
             return;

@@ -5,6 +5,7 @@
 //! Everything here is made from a record and nothing else, so that it can be made again from `record.json` at any
 //! time. Exporters return bytes; [`write()`] alone touches files.
 
+pub mod atlas;
 pub mod baseline;
 mod chart;
 pub mod compare;

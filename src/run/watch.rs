@@ -15,8 +15,8 @@ use super::{
 use crate::{
     metric::{Metric, Row},
     probe::{
-        ConnectionTracker, HostProbe, Journal, ReferenceProbe, RequestCounts, Rest, SocketProbe,
-        SocketReading, TaskCounters, TcpState, TreeProbe,
+        ConnectionTracker, HostProbe, Journal, ListenerDrops, ReferenceProbe, RequestCounts, Rest,
+        SocketProbe, SocketReading, TaskCounters, TcpState, TreeProbe,
     },
     sys::{self, Event},
 };
@@ -63,7 +63,10 @@ pub(super) struct Watch {
     sockets: Option<SocketProbe>,
     tracker: ConnectionTracker,
     requests: RequestCounts,
+    drops: ListenerDrops,
     host: Option<HostProbe>,
+    /// Lost attempts to connect to any socket of this machine, at the last look.
+    listen_drops: Option<u64>,
     reference: Option<ReferenceProbe>,
     patience: Duration,
     service: SocketAddr,
@@ -108,6 +111,8 @@ impl Watch {
             sockets,
             tracker: ConnectionTracker::default(),
             requests: RequestCounts::default(),
+            drops: ListenerDrops::default(),
+            listen_drops: None,
             host: host.map(|host| host.watching(server_cores)),
             reference,
             patience: (sample_every / 2).clamp(LEAST_PATIENCE, MOST_PATIENCE),
@@ -127,6 +132,8 @@ impl Watch {
             sockets: None,
             tracker: ConnectionTracker::default(),
             requests: RequestCounts::default(),
+            drops: ListenerDrops::default(),
+            listen_drops: None,
             host: HostProbe::new().ok().map(|host| host.watching(cores)),
             reference: None,
             patience: LEAST_PATIENCE,
@@ -300,12 +307,15 @@ impl Watch {
         }
         match sockets.sockets(self.service) {
             Ok(sockets) => {
-                self.tracker.look(sockets, now_ns, sys::monotonic_ns());
-                self.requests.look(sockets, now_ns);
+                // A connection may have been opened while the kernel listed them.
+                let done_ns = sys::monotonic_ns();
+                self.tracker.look(sockets, now_ns, done_ns);
+                self.requests.look(sockets, done_ns);
                 let reading = SocketReading::of(sockets);
                 if reading.listen.sockets > 0 {
                     row.set(Metric::AcceptQueue, reading.listen.accept_queue as f64);
-                    row.set(Metric::ListenerDrops, reading.listen.drops as f64);
+                    let drops = self.drops.since_first(reading.listen.drops, self.listen_drops);
+                    row.set(Metric::ListenerDrops, drops as f64);
                 }
                 // A server on another machine, or in another network namespace, has no sockets here.
                 if self.tracker.saw_server() {
@@ -355,6 +365,7 @@ impl Watch {
         }
         row.set(Metric::HostSteal, reading.steal_ns as f64);
         row.set(Metric::ListenDrops, reading.listen_drops as f64);
+        self.listen_drops = Some(reading.listen_drops);
         row.set(Metric::Retransmits, reading.retransmitted_segments as f64);
         if let Some(pressure) = reading.cpu_pressure_ns {
             row.set(Metric::HostCpuPressure, pressure as f64);

@@ -25,7 +25,7 @@ const LAYERS: &[&[&str]] = &[
     &["gate"],
     &["sys", "files", "address"],
     &["reactor"],
-    &["server", "client", "probe"],
+    &["server", "client", "probe", "atlas"],
     &["experiment", "run", "report", "doctor"],
     &["cli"],
 ];

@@ -160,6 +160,39 @@ fn dropped_connection_attempts_are_counted_at_the_servers_socket() {
     assert!(printed.contains("PASS listener_drops > 0"), "it is the question: {printed}");
 }
 
+/// An echo server whose kernel tells it of a connection when data has come (as Apache httpd and H2O do).
+const DEFERRING: &str = r#"
+import socket, sys, threading
+server = socket.socket()
+server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+server.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 10)
+server.bind(("127.0.0.1", int(sys.argv[1])))
+server.listen(100)
+def echo(client):
+    while data := client.recv(65536):
+        client.sendall(data)
+while True:
+    threading.Thread(target=echo, args=server.accept()[:1], daemon=True).start()
+"#;
+
+#[test]
+fn a_handshake_that_is_set_aside_until_data_comes_is_no_dropped_attempt() {
+    if !Command::new("python3").arg("--version").output().is_ok_and(|output| output.status.success()) {
+        return skip("python3 is not installed");
+    }
+    let folder = TempDir::new().expect("a folder");
+    fs::write(folder.path().join("deferring.py"), DEFERRING).expect("written");
+    let server =
+        "[server]\ncommand = [\"python3\", \"{dir}/deferring.py\", \"{port}\"]\nfiles = [\"deferring.py\"]\n";
+    let group = "count = 8\nprotocol = \"echo\"\nload = { rate = \"100/s\", payload = \"64B\" }";
+    let text = profile(None, "1s", group, "").replace("[[clients]]", &format!("{server}\n[[clients]]"));
+    let (_, printed) = ending(&command(folder.path(), &text).output().expect("badpeer runs"));
+    let repeat = repeat(folder.path());
+    assert!(repeat["groups"][0]["requests"]["answered"].as_u64() > Some(50), "{printed}");
+    assert!(number(&repeat, "listener_drops") < 0.5, "{printed}");
+    assert!(!is_invalid_for(&repeat, "before the server saw them"), "{printed}");
+}
+
 #[apply(timed_test!)]
 fn a_full_accept_queue_is_not_overflowed_unasked() {
     let (_turn, folder) = (ONE.turn(), TempDir::new().expect("a folder"));

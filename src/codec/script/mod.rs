@@ -154,7 +154,8 @@ impl Script {
     #[must_use]
     pub fn decoder(&self, stream: u32) -> Decoder {
         match &self.0 {
-            Kind::Echo { size } => Decoder::Echo(echo::Decoder::new(stream, *size)),
+            // A client that sends nothing has messages of no bytes: whatever comes is wrong.
+            Kind::Echo { size } => Decoder::Echo(echo::Decoder::new(stream, (*size).max(1))),
             Kind::Frame { answer, .. } => Decoder::Frame(frame::Decoder::new(stream, *answer)),
             Kind::Line(shape) => Decoder::Line(line::Decoder::new(stream, shape.payload)),
             Kind::Http(_, rules) | Kind::Upload(_, rules) => {

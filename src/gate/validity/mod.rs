@@ -12,6 +12,7 @@ mod closes;
 mod connecting;
 mod figures;
 mod findings;
+mod late_only;
 mod others;
 mod put_off;
 
@@ -26,6 +27,7 @@ pub use self::{
         clients_were_the_limit,
     },
     findings::Findings,
+    late_only::late_only,
     others::{LEAST_OTHER_REQUESTS_PER_SECOND, MOST_OTHER_REQUESTS, MOST_OTHERS, NOTABLE_OTHERS, WAITING},
     put_off::{MOST_PUT_OFF, clients_were_put_off},
 };

@@ -63,7 +63,7 @@ macro_rules! server_metrics {
     ClientSendQueue: "client_send_queue" ("clients' kernel send queue") Run Bytes Neither [Peak Last End] RequestsWait 0.1;
     /// Connections that waited for the server to accept them
     AcceptQueue: "accept_queue" Run Count Lower [Peak] None 0.5;
-    /// Connections and SYNs that the server's listening sockets dropped, usually because their accept queue was full
+    /// Attempts to connect that the server's listening sockets dropped, usually because their accept queue was full
     ListenerDrops: "listener_drops" Run Count Lower [Whole] None 0.0;
     /// The server's sockets in any state, including FIN-WAIT
     ServerSockets: "server_sockets" Run Count Lower [Peak Last End] None 0.02;

@@ -3,8 +3,8 @@
 pub(super) mod compare;
 pub(super) mod history;
 pub(super) mod index;
-mod page;
-mod pieces;
+pub(super) mod page;
+pub(super) mod pieces;
 mod table;
 
 use indexmap::IndexMap;

@@ -11,7 +11,7 @@ use super::super::{
 };
 
 /// The page; `charts`: what its script draws, empty without.
-pub(super) fn page(title: &str, body: &str, charts: &[Live<'_>]) -> Result<String, ReportError> {
+pub(in crate::report) fn page(title: &str, body: &str, charts: &[Live<'_>]) -> Result<String, ReportError> {
     let (style, script) = if charts.is_empty() {
         (String::new(), String::new())
     } else {
@@ -53,7 +53,7 @@ fn night() -> String {
 
 /// How far below the page's own title a heading stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Heading {
+pub(in crate::report) enum Heading {
     /// Of a part of the page.
     Part,
     /// Of what is within a part that can be folded away.
@@ -80,7 +80,7 @@ impl fmt::Display for Heading {
 }
 
 /// A part of the page under a heading; `id` may be empty.
-pub(super) fn section(id: &str, title: &str, content: &str, heading: Heading) -> String {
+pub(in crate::report) fn section(id: &str, title: &str, content: &str, heading: Heading) -> String {
     let id = if id.is_empty() { String::new() } else { format!(" id=\"{}\"", escape(id)) };
     format!("<section{id}>\n<{heading}>{}</{heading}>\n{content}</section>\n", escape(title))
 }

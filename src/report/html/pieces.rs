@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Text in which backticks mark code.
-pub(super) fn coded(text: &str) -> String {
+pub(in crate::report) fn coded(text: &str) -> String {
     let part = |(index, part): (usize, &str)| match index % 2 {
         0 => escape(part),
         _ => format!("<code>{}</code>", escape(part)),

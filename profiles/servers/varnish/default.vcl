@@ -1,0 +1,6 @@
+vcl 4.1;
+
+backend application {
+    .path = "{dir}/nginx.sock";
+    .connect_timeout = 5s;
+}

@@ -1,0 +1,87 @@
+//! The atlas: the same faults at many servers, at their defaults and hardened, as one document.
+
+mod catalog;
+mod cell;
+mod declared;
+mod profile;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    catalog::{CatalogError, fault, fault_names, server, server_names},
+    cell::{Cell, Outcome},
+    declared::{Directive, Documented, Fault, Server, Variant},
+    profile::{CellProfile, GOOD, PEERS, Plan, cell_profile},
+};
+use crate::{record::Machine, units::Span};
+
+/// Version of the format of [`Atlas`].
+pub const FORMAT: u32 = 1;
+
+/// All that an atlas shows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Atlas {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// badpeer's version.
+    pub badpeer: String,
+    /// When it was begun (RFC 3339).
+    pub started: String,
+    /// The machine.
+    pub machine: Machine,
+    /// Peers of each fault.
+    pub peers: u32,
+    /// How long peers were watched that nothing ended, at the defaults.
+    pub hold: Span,
+    /// The timeout that hardened variants set.
+    pub timeout: Span,
+    /// Whether it was a quick one: peers were watched at the defaults for a few seconds only.
+    pub quick: bool,
+    /// The servers, in the order of the page.
+    pub servers: Vec<ServerEntry>,
+    /// The faults, in the order of the page.
+    pub faults: Vec<FaultEntry>,
+    /// What was measured.
+    pub cells: Vec<Cell>,
+}
+
+/// A server of an atlas.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ServerEntry {
+    /// Its name.
+    pub name: String,
+    /// What it is called.
+    pub title: String,
+    /// What it says of its version, in a line.
+    pub version: Option<String>,
+    /// Where its timeouts are documented.
+    pub documentation: Option<String>,
+    /// The directives of the hardened variant, with their timeouts filled in.
+    pub hardened: Vec<Directive>,
+    /// Why it was left out, if it was.
+    pub skipped: Option<String>,
+}
+
+/// A fault of an atlas.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FaultEntry {
+    /// Its name.
+    pub name: String,
+    /// What it is called.
+    pub title: String,
+    /// What a peer does.
+    pub about: String,
+}
+
+impl Atlas {
+    /// The cell of a server, a variant and a fault.
+    #[must_use]
+    pub fn cell(&self, server: &str, variant: Variant, fault: &str) -> Option<&Cell> {
+        self.cells.iter().find(|cell| cell.server == server && cell.variant == variant && cell.fault == fault)
+    }
+
+    /// The servers that were measured.
+    pub fn measured(&self) -> impl Iterator<Item = &ServerEntry> {
+        self.servers.iter().filter(|server| server.skipped.is_none())
+    }
+}

@@ -1,0 +1,209 @@
+//! An atlas while it is measured.
+
+use super::{
+    args::{Args, Asked},
+    children::Children,
+    shelf::Shelf,
+    task::{Place, Task},
+};
+use crate::{
+    atlas::{Atlas, Cell, CellProfile, Outcome, Plan, Variant, cell_profile},
+    cli::{Exit, Failure, progress::Bar},
+    record::Record,
+    report,
+    run::Interrupt,
+};
+
+/// An atlas that is being measured.
+pub(super) struct Making<'a> {
+    pub(super) args: &'a Args,
+    pub(super) asked: &'a Asked,
+    pub(super) atlas: Atlas,
+    pub(super) shelf: Shelf,
+    pub(super) bar: Bar,
+}
+
+impl Making<'_> {
+    /// All cells of these variants whose server is there.
+    fn places(&self, variant: Variant) -> Vec<Place> {
+        if !self.args.variants.contains(&variant) {
+            return Vec::new();
+        }
+        let servers = (0..self.asked.servers.len()).filter(|at| self.atlas.servers[*at].skipped.is_none());
+        servers
+            .flat_map(|server| {
+                (0..self.asked.faults.len()).map(move |fault| Place { server, variant, fault })
+            })
+            .collect()
+    }
+
+    fn profile(&self, place: Place, plan: &Plan) -> Result<CellProfile, String> {
+        cell_profile(&self.asked.servers[place.server], place.variant, &self.asked.faults[place.fault], plan)
+    }
+
+    /// Measures every cell at the defaults, one after the other; false if it was interrupted.
+    pub(super) fn alone(&mut self, interrupt: &mut Interrupt) -> Result<bool, Failure> {
+        for at in 0..self.asked.servers.len() {
+            let found = Shelf::find(&self.asked.servers[at]);
+            match found {
+                Ok(version) => self.atlas.servers[at].version = version,
+                Err(missing) => self.atlas.servers[at].skipped = Some(missing),
+            }
+        }
+        self.shelf.forget_other_versions(&self.atlas);
+        let tasks = self.tasks(self.places(Variant::Default), true);
+        self.perform(tasks, 1, interrupt)
+    }
+
+    /// Measures when peers are ended that the first look has seen held, and every hardened cell, several at a time.
+    pub(super) fn beside(&mut self, interrupt: &mut Interrupt) -> Result<bool, Failure> {
+        let is_open = |place: &Place| self.cell_at(*place).is_some_and(is_open);
+        let held: Vec<Place> = self
+            .places(Variant::Default)
+            .into_iter()
+            .filter(|place| !self.args.quick && is_open(place))
+            .collect();
+        let tasks = self.tasks([held, self.places(Variant::Hardened)].concat(), false);
+        let cores = self.atlas.machine.cores as u32;
+        let at_a_time = self.args.parallel.unwrap_or(4 * cores);
+        if !self.perform(tasks, at_a_time as usize, interrupt)? {
+            return Ok(false);
+        }
+        // What was not valid may have been disturbed by the others.
+        let all = [self.places(Variant::Default), self.places(Variant::Hardened)].concat();
+        let unsettled: Vec<Place> = all.into_iter().filter(|place| self.is_unsettled(*place)).collect();
+        let tasks = self.tasks(unsettled, self.args.quick);
+        self.perform(tasks, at_a_time.min(cores) as usize, interrupt)
+    }
+
+    /// Whether a cell lacks what it was measured for.
+    fn is_unsettled(&self, place: Place) -> bool {
+        let Some(cell) = self.cell_at(place) else { return false };
+        match cell.outcome {
+            Outcome::Unknown { .. } => true,
+            Outcome::Held { for_ns } if place.variant == Variant::Default => {
+                u128::from(for_ns) < self.atlas.hold.0.as_nanos() * 9 / 10
+            }
+            _ => false,
+        }
+    }
+
+    fn cell_at(&self, place: Place) -> Option<&Cell> {
+        let (server, fault) = (&self.asked.servers[place.server].name, &self.asked.faults[place.fault].name);
+        self.atlas.cell(server, place.variant, fault)
+    }
+
+    /// The runs of these cells; what does not apply is a cell already.
+    fn tasks(&mut self, places: Vec<Place>, alone: bool) -> Vec<(Place, Task)> {
+        let mut tasks = Vec::new();
+        for place in places {
+            let alone = alone && place.variant == Variant::Default;
+            let plan = if alone { self.args.alone() } else { self.args.beside(place.variant) };
+            match self.profile(place, &plan) {
+                Ok(profile) => {
+                    let name = self.name(place, alone);
+                    tasks.push((place, Task { name, profile, alone }));
+                }
+                Err(why) => self.put(place, |cell| cell.outcome = Outcome::DoesNotApply { why }),
+            }
+        }
+        tasks
+    }
+
+    fn name(&self, place: Place, alone: bool) -> String {
+        let (server, fault) = (&self.asked.servers[place.server].name, &self.asked.faults[place.fault].name);
+        let how = if alone { "" } else { "-held" };
+        format!("{server}-{}-{fault}{how}", place.variant.name())
+    }
+
+    /// Changes a cell, which is made if it is not there.
+    fn put(&mut self, place: Place, change: impl FnOnce(&mut Cell)) {
+        let server = &self.asked.servers[place.server];
+        let fault = &self.asked.faults[place.fault].name;
+        let own =
+            |cell: &Cell| cell.server == server.name && cell.variant == place.variant && cell.fault == *fault;
+        let at = self.atlas.cells.iter().position(own).unwrap_or_else(|| {
+            let why = "not measured".to_owned();
+            let mut cell = Cell::without(&server.name, place.variant, fault, Outcome::Unknown { why });
+            let documented = server.documented.iter().find(|documented| documented.fault == *fault);
+            cell.documented = documented.filter(|_| place.variant == Variant::Default).cloned();
+            self.atlas.cells.push(cell);
+            self.atlas.cells.len() - 1
+        });
+        change(&mut self.atlas.cells[at]);
+    }
+
+    /// Makes these runs, so many at a time.
+    fn perform(
+        &mut self,
+        tasks: Vec<(Place, Task)>,
+        at_a_time: usize,
+        interrupt: &mut Interrupt,
+    ) -> Result<bool, Failure> {
+        let of = tasks.len();
+        let mut children = Children::new(at_a_time);
+        let mut tasks = tasks.into_iter();
+        let mut done = 0;
+        loop {
+            while children.has_room() && !interrupt.requested() {
+                let Some((place, task)) = tasks.next() else { break };
+                if let Some(record) = self.shelf.kept(&task, self.args.again) {
+                    self.take(place, &task, Ok(&record));
+                    done += 1;
+                    continue;
+                }
+                self.shelf.put(&task)?;
+                let child = self.shelf.start(&task)?;
+                children.add(place, task, child);
+            }
+            if children.is_empty() {
+                return Ok(!interrupt.requested());
+            }
+            let ended = children.wait(interrupt);
+            let was_interrupted = interrupt.requested();
+            for (place, task, words) in ended {
+                done += 1;
+                if was_interrupted {
+                    continue;
+                }
+                let record = self.shelf.newest(&task);
+                self.take(place, &task, record.as_ref().ok_or(words));
+                self.bar.count("atlas", done, of, task.name.clone());
+                self.write()?;
+            }
+        }
+    }
+
+    /// Takes over a run, or why there is none.
+    fn take(&mut self, place: Place, task: &Task, record: Result<&Record, String>) {
+        let goes_on = self.asked.faults[place.fault].goes_on;
+        let folder = self.shelf.page(task);
+        self.put(place, |cell| {
+            match record {
+                Ok(record) => cell.take(record, goes_on, task.alone),
+                Err(words) if matches!(cell.outcome, Outcome::Unknown { .. }) => {
+                    cell.outcome = Outcome::Unknown { why: words };
+                }
+                Err(_) => {}
+            }
+            let is_older = |run: &String| run.starts_with(&format!("runs/{}/", task.name));
+            cell.runs.retain(|run| !is_older(run));
+            cell.runs.extend(folder);
+        });
+    }
+
+    pub(super) fn write(&self) -> Result<(), Failure> {
+        let files = report::atlas::files(&self.atlas).map_err(|error| Failure::new(Exit::Target, error))?;
+        let written = report::write(files, &self.args.out);
+        written.map(drop).map_err(|error| Failure::new(Exit::Target, error))
+    }
+}
+
+/// Whether it is not known yet when the server ends its peers.
+fn is_open(cell: &Cell) -> bool {
+    match cell.outcome {
+        Outcome::Held { .. } | Outcome::Unknown { .. } => true,
+        Outcome::Ended { peers, .. } => peers < cell.peers.1,
+        Outcome::GoesOn | Outcome::Died { .. } | Outcome::DoesNotApply { .. } => false,
+    }
+}

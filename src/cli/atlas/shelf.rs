@@ -1,0 +1,145 @@
+//! The folder of an atlas: `profiles/NAME/`, from which each cell can be run again alone, `runs/NAME/TIME/`, and what was
+//! measured before.
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use super::{args::Args, children::Running, task::Task};
+use crate::{
+    atlas::{Atlas, Server},
+    cli::{Exit, Failure, sources, store},
+    files,
+    profile::Source,
+    record::Record,
+    sys,
+};
+
+/// The document of an atlas, in its folder.
+const DOCUMENT: &str = "atlas.json";
+
+pub(super) struct Shelf {
+    out: PathBuf,
+    program: PathBuf,
+    /// The atlas that was there before.
+    before: Option<Atlas>,
+    /// Servers of which another version was measured then.
+    changed: Vec<String>,
+}
+
+impl Shelf {
+    pub(super) fn new(args: &Args) -> Result<Self, Failure> {
+        let failed = |error| Failure::new(Exit::Target, format!("cannot find the program itself: {error}"));
+        let text = fs::read_to_string(args.out.join(DOCUMENT)).ok();
+        Ok(Self {
+            out: args.out.clone(),
+            program: std::env::current_exe().map_err(failed)?,
+            before: text.and_then(|text| serde_json::from_str(&text).ok()),
+            changed: Vec::new(),
+        })
+    }
+
+    /// The version of a server that is installed, or what is missing.
+    pub(super) fn find(server: &Server) -> Result<Option<String>, String> {
+        let Some((program, arguments)) = server.version.split_first() else { return Ok(None) };
+        let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
+        let missing = || match &server.package {
+            Some(package) => format!("not installed: get it with `apt-get install {package}`"),
+            None => "not installed".to_owned(),
+        };
+        let output = output.map_err(|_| missing())?;
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text);
+        let line = text.lines().map(str::trim).find(|line| line.contains(|c: char| c.is_ascii_digit()));
+        Ok(line.map(ToOwned::to_owned))
+    }
+
+    /// Nothing is kept of a server whose version was another one.
+    pub(super) fn forget_other_versions(&mut self, atlas: &Atlas) {
+        let Some(before) = &self.before else { return };
+        let version = |atlas: &Atlas, name: &str| {
+            atlas.servers.iter().find(|server| server.name == name).and_then(|server| server.version.clone())
+        };
+        let names = atlas.servers.iter().map(|server| &server.name);
+        self.changed = names.filter(|name| version(before, name) != version(atlas, name)).cloned().collect();
+    }
+
+    fn folder_of_profile(&self, task: &Task) -> PathBuf {
+        self.out.join("profiles").join(&task.name)
+    }
+
+    fn file_of_profile(&self, task: &Task) -> PathBuf {
+        self.folder_of_profile(task).join(format!("{}.toml", task.name))
+    }
+
+    /// Writes a profile and the files beside it.
+    pub(super) fn put(&self, task: &Task) -> Result<(), Failure> {
+        let folder = self.folder_of_profile(task);
+        let files = task.profile.files.iter().map(|(name, text)| (name.clone(), text.clone().into_bytes()));
+        let own = (format!("{}.toml", task.name), task.profile.text.clone().into_bytes());
+        let written = crate::report::write(files.chain([own]).collect(), &folder);
+        written.map(drop).map_err(|error| Failure::new(Exit::Target, error))
+    }
+
+    /// Starts a process that makes a run.
+    pub(super) fn start(&self, task: &Task) -> Result<Running, Failure> {
+        let failed =
+            |error: std::io::Error| Failure::new(Exit::Target, format!("cannot start a run: {error}"));
+        let words = tempfile::tempfile().map_err(failed)?;
+        let mut command = Command::new(&self.program);
+        command.arg("run").arg(self.file_of_profile(task)).arg("--out").arg(self.out.join("runs"));
+        command.args(["--quiet", "--format", "html"]).stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(words.try_clone().map_err(failed)?);
+        sys::heed_sigterm(&mut command);
+        sys::end_with_parent(&mut command);
+        Ok(Running { child: command.spawn().map_err(failed)?, words })
+    }
+
+    /// The folder of the newest run.
+    fn folder_of_run(&self, task: &Task) -> PathBuf {
+        let own = self.out.join("runs").join(files::name(&task.name));
+        fs::read_link(own.join("latest")).map(|latest| own.join(latest)).unwrap_or(own)
+    }
+
+    /// The record of the newest run.
+    pub(super) fn newest(&self, task: &Task) -> Option<Record> {
+        store::read(&self.folder_of_run(task)).ok().filter(|record| self.is_of(task, record))
+    }
+
+    /// The record of a run that was made before of the very same profile, by this badpeer at this version of the server.
+    pub(super) fn kept(&self, task: &Task, again: bool) -> Option<Record> {
+        let is_changed = self.changed.iter().any(|server| task.name.starts_with(&format!("{server}-")));
+        if again || is_changed || self.before.is_none() {
+            return None;
+        }
+        let record = self.newest(task)?;
+        let is_valid =
+            record.points.iter().flat_map(|point| &point.repeats).all(|repeat| repeat.invalid.is_empty());
+        let is_whole = !record.interrupted && record.badpeer == env!("CARGO_PKG_VERSION");
+        (is_whole && is_valid).then_some(record)
+    }
+
+    /// Whether a record is of a run of this profile.
+    fn is_of(&self, task: &Task, record: &Record) -> bool {
+        let source = Source { file: task.name.clone(), text: task.profile.text.clone() };
+        let mut profile = match source.parse(&[]) {
+            Ok(profile) => profile.without_secrets(),
+            Err(_) => return false,
+        };
+        let folder = self.folder_of_profile(task);
+        sources::beside(Some(&folder), &Vec::new(), &mut profile);
+        let text = |profile| serde_json::to_value(profile).ok();
+        text(&profile) == text(&record.profile)
+            && record.files.iter().all(|(name, text)| task.profile.files.get(name) == Some(text))
+    }
+
+    /// The page of the newest run, from the folder of the atlas.
+    pub(super) fn page(&self, task: &Task) -> Option<String> {
+        let folder = self.folder_of_run(task);
+        let page = folder.join("index.html");
+        let relative = page.strip_prefix(&self.out).ok()?.to_owned();
+        page.is_file().then(|| relative.display().to_string())
+    }
+}
