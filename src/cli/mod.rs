@@ -4,7 +4,9 @@ mod background;
 mod bad_peers;
 mod baseline;
 mod bench;
+mod bench_flags;
 mod calibrate;
+mod capacity;
 mod catalog;
 mod compare;
 mod completions;
@@ -81,6 +83,8 @@ enum Command {
     /// Drive any TCP server with good and misbehaving clients, without a profile
     #[command(mut_arg("all_metrics", |arg| arg.visible_alias("all")))]
     Bench(Box<bench::Args>),
+    /// Find out how much a server holds, as a bracket: the number of bad peers, or a rate, that holds and one that fails
+    Capacity(Box<capacity::Args>),
     /// Run the reference server until SIGTERM
     Serve(Box<serve::Args>),
     /// Run one core experiment in this process and print its metrics
@@ -142,6 +146,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => run::main(&args),
         Command::Bench(args) => bench::main(&args),
+        Command::Capacity(args) => capacity::main(&args, command()),
         Command::Serve(args) => serve::main(&args),
         Command::Core(args) => core::main(&args),
         Command::Compare(args) => compare::main(&args),

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod buckets;
+mod capacity;
 mod cause;
 mod effective;
 mod expectation_result;
@@ -20,6 +21,7 @@ pub(crate) use self::verdict::ExpectationVerdict;
 pub use self::{
     accounts::{Ledger, PutOff, Requests},
     buckets::Buckets,
+    capacity::{Border, Bracket, Capacity, Finding, Level, LevelRepeat, LevelUnit, SearchEnd},
     cause::Cause,
     effective::Effective,
     expectation_result::{ExpectationResult, lower_bound},
@@ -59,6 +61,9 @@ pub struct Record {
     pub files: IndexMap<String, String>,
     /// The results: one for each point of the sweep, or a single one without a sweep.
     pub points: Vec<Point>,
+    /// The search that the points are the levels of, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<Capacity>,
     /// The run was interrupted; the results were measured before.
     pub interrupted: bool,
 }
@@ -301,6 +306,10 @@ impl Record {
     /// no effect, the run is inconclusive.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
+        // That a level fails is what a search is for.
+        if let Some(capacity) = &self.capacity {
+            return capacity.verdict();
+        }
         let has = |verdict| self.verdicts().any(|result| result.verdict == verdict);
         let invalid = self.repeats().any(|t| !t.invalid.is_empty());
         if self.died().is_some() || has(Verdict::Fail) {
@@ -334,6 +343,7 @@ impl Record {
             profile: toml::from_str(profile).expect("a profile"),
             files: IndexMap::new(),
             points,
+            capacity: None,
             interrupted: false,
         }
     }

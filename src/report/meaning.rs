@@ -1,10 +1,14 @@
 //! What the verdict of a run means, in a sentence.
 
+use super::capacity;
 use crate::record::{ExpectationResult, Record, Verdict};
 
 /// What the verdict of a run means, in a sentence.
 #[must_use]
 pub fn meaning(record: &Record) -> String {
+    if let Some(found) = &record.capacity {
+        return format!("{}.", capacity::sentence(found));
+    }
     let total = record.verdicts().count();
     let with = |verdict| record.verdicts().filter(move |result| result.verdict == verdict);
     match record.verdict() {

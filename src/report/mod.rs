@@ -6,6 +6,7 @@
 //! time. Exporters return bytes; [`write()`] alone touches files.
 
 pub mod baseline;
+mod capacity;
 mod chart;
 pub mod compare;
 mod contents;

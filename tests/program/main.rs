@@ -6,6 +6,7 @@ extern crate macro_rules_attribute;
 #[macro_use]
 #[path = "../common/mod.rs"]
 mod common;
+mod capacity;
 mod cli;
 mod core_experiments;
 mod entry;

@@ -91,6 +91,7 @@ fn record_of(profile: &str, points: Vec<Point>) -> Record {
         profile,
         files: IndexMap::new(),
         points,
+        capacity: None,
         interrupted: false,
     }
 }

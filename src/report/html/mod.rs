@@ -15,7 +15,7 @@ use self::{
     table::table,
 };
 use super::{
-    ReportError, baseline,
+    ReportError, baseline, capacity,
     chart::{Figure, Live},
     contents, ended,
     gallery::most_telling,
@@ -49,7 +49,12 @@ pub(super) fn render(
     body += &manner_of(record);
     body += &paragraphs(&record.profile.about);
     body += &comparison.map(baseline_section).unwrap_or_default();
-    if several {
+    if let Some(capacity) = &record.capacity {
+        let remarks = remarks("", &capacity::remarks(record, capacity), Heading::Part);
+        let levels =
+            format!("{}{remarks}{}", table(&capacity::table(record, capacity)), charts(&along, "sweep")?);
+        body += &section("sweep", "Levels", &levels, Heading::Part);
+    } else if several {
         let along = format!("{}{}", table(&contents::sweep(record)), charts(&along, "sweep")?);
         body += &section("sweep", "Points of the sweep", &along, Heading::Part);
     }
@@ -78,7 +83,8 @@ fn head(record: &Record) -> String {
         .map(|problem| format!("<p class=\"verdict\">{}</p>\n", coded(problem)))
         .collect();
     let wrong = wrong.concat();
-    let cost: Vec<String> = price::headlines(record)
+    let headlines = if record.capacity.is_some() { Vec::new() } else { price::headlines(record) };
+    let cost: Vec<String> = headlines
         .iter()
         .map(|headline| {
             let (price, noise) = (escape(&headline.price), coded(&headline.noise));

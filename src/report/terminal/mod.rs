@@ -2,6 +2,7 @@
 
 mod baseline;
 mod calibration;
+mod capacity;
 mod checks;
 mod columns;
 mod comparison;
@@ -14,6 +15,7 @@ mod sweep;
 pub use self::{
     baseline::baseline,
     calibration::calibration,
+    capacity::{capacity, capacity_line},
     comparison::comparison,
     records::records,
     run::{render, skipped, verdicts},
