@@ -233,3 +233,28 @@ fn searches_that_make_no_sense_are_refused() {
     }
     assert!(!folder.path().join("reports").exists(), "nothing was measured");
 }
+
+#[test]
+fn a_bracket_that_fell_below_the_other_is_a_regression() {
+    let folder = with_profile(LIMIT);
+    let mut records = Vec::new();
+    for (name, limit) in [("before", "50"), ("after", "30"), ("again", "50")] {
+        let limit = format!("server.max_connections={limit}");
+        let more = ["--to", "100", "--repeats", "1", "--format", "csv", "--out", name, "--set", &limit];
+        let (code, printed) = search(folder.path(), &more);
+        assert_eq!(code, Some(0), "{printed}");
+        records.push(format!("{name}/quick/latest"));
+    }
+    let compare = |a: usize, b: usize, more: &[&str]| {
+        let words = ["compare", &records[a], &records[b], "--capacity"];
+        ending(&badpeer(&[&words, more].concat(), folder.path()))
+    };
+    let (code, printed) = compare(0, 1, &[]);
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(printed.contains("REGRESSION  The head fails 3"), "{printed}");
+    let (code, printed) = compare(1, 0, &["--strict"]);
+    assert!(code == Some(0) && printed.contains("where the base fails"), "{code:?} {printed}");
+    let (code, printed) = compare(0, 2, &["--strict", "--json"]);
+    let json: Value = serde_json::from_str(&printed).expect("JSON");
+    assert_eq!((code, json["verdict"].as_str()), (Some(0), Some("PASS")), "{printed}");
+}

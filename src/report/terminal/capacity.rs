@@ -5,7 +5,7 @@ use super::{
     columns,
     style::Style,
 };
-use crate::record::Record;
+use crate::{gate::BracketComparison, record::Record};
 
 /// The levels, remarks and the bracket.
 #[must_use]
@@ -28,4 +28,14 @@ pub fn capacity(record: &Record, style: Style) -> String {
 pub fn capacity_line(record: &Record, style: Style) -> String {
     let verdict = record.verdict();
     style.verdict_text(verdict, &meaning(record), verdict.word().len() + 2)
+}
+
+/// Two brackets, and the verdict on the second.
+#[must_use]
+pub fn brackets(comparison: &BracketComparison, style: Style) -> String {
+    let of = |which: &str, found| style.hanging(which, &capacity::bracket(found), 6);
+    let verdict = comparison.verdict;
+    let end = style.verdict_text(verdict, &comparison.meaning, verdict.word().len() + 2);
+    let both = of("base  ", &comparison.base) + &of("head  ", &comparison.head);
+    format!("{}\n{both}\n{end}", style.hanging("", &comparison.of, 2).trim_end())
 }

@@ -15,7 +15,7 @@ mod sweep;
 pub use self::{
     baseline::baseline,
     calibration::calibration,
-    capacity::{capacity, capacity_line},
+    capacity::{brackets, capacity, capacity_line},
     comparison::comparison,
     records::records,
     run::{render, skipped, verdicts},
