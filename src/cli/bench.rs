@@ -57,6 +57,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     }
     let request = Request {
         processes: 1,
+        soak: None,
         name: NAME.to_owned(),
         profile: source.parse(&[]).map_err(Failure::usage)?,
         points,

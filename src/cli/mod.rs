@@ -31,6 +31,7 @@ pub mod schema;
 mod serve;
 mod shards;
 mod show;
+mod soak;
 mod sources;
 mod store;
 mod suggested;
@@ -85,6 +86,8 @@ enum Command {
     Bench(Box<bench::Args>),
     /// Find out how much a server holds, as a bracket: the number of bad peers, or a rate, that holds and one that fails
     Capacity(Box<capacity::Args>),
+    /// Run a profile for a long time, and find out whether the server's memory, descriptors or response times grow
+    Soak(Box<soak::Args>),
     /// Run the reference server until SIGTERM
     Serve(Box<serve::Args>),
     /// Run one core experiment in this process and print its metrics
@@ -147,6 +150,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::main(&args),
         Command::Bench(args) => bench::main(&args),
         Command::Capacity(args) => capacity::main(&args, command()),
+        Command::Soak(args) => soak::main(&args),
         Command::Serve(args) => serve::main(&args),
         Command::Core(args) => core::main(&args),
         Command::Compare(args) => compare::main(&args),

@@ -12,6 +12,7 @@ mod price;
 mod resource_exhaustion;
 mod series;
 mod server_endings;
+mod soak;
 mod verdict;
 
 use indexmap::{IndexMap, IndexSet};
@@ -30,6 +31,7 @@ pub use self::{
     resource_exhaustion::ResourceExhaustion,
     series::{Clock, Series},
     server_endings::ServerEndings,
+    soak::{Growth, Soak, Trend},
     verdict::Verdict,
 };
 use crate::{behavior::Spec, codec::Tally, profile::Profile};
@@ -64,6 +66,9 @@ pub struct Record {
     /// The search that the points are the levels of, if they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<Capacity>,
+    /// Whether the server grew, if that was looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soak: Option<Soak>,
     /// The run was interrupted; the results were measured before.
     pub interrupted: bool,
 }
@@ -310,9 +315,10 @@ impl Record {
         if let Some(capacity) = &self.capacity {
             return capacity.verdict();
         }
+        let soak = self.soak.as_ref().map_or(Verdict::Pass, Soak::verdict);
         let has = |verdict| self.verdicts().any(|result| result.verdict == verdict);
         let invalid = self.repeats().any(|t| !t.invalid.is_empty());
-        if self.died().is_some() || has(Verdict::Fail) {
+        if self.died().is_some() || has(Verdict::Fail) || soak == Verdict::Fail {
             Verdict::Fail
         } else if invalid || has(Verdict::Invalid) {
             Verdict::Invalid
@@ -320,6 +326,7 @@ impl Record {
             || has(Verdict::Inconclusive)
             || self.points.is_empty()
             || self.is_unproven()
+            || soak == Verdict::Inconclusive
         {
             Verdict::Inconclusive
         } else {
@@ -344,6 +351,7 @@ impl Record {
             files: IndexMap::new(),
             points,
             capacity: None,
+            soak: None,
             interrupted: false,
         }
     }

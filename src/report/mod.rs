@@ -26,6 +26,7 @@ mod meaning;
 pub mod medium;
 pub mod price;
 mod problems;
+mod soak;
 mod stall;
 mod table;
 pub mod terminal;

@@ -51,6 +51,7 @@ use self::{cores::Cores, divided::run_repeat};
 use crate::{
     gate::{self, Window},
     record::{Point, Record},
+    soak::soak,
 };
 
 /// Checks that this machine can run all profiles, before the first one runs.
@@ -74,6 +75,7 @@ pub fn run(
     let mut record = request.record();
     let result = run_points(request, &mut record, interrupt, observer);
     record.interrupted |= result.is_err();
+    record.soak = request.soak.and_then(|settling| soak(&record, settling));
     (record, result)
 }
 

@@ -29,6 +29,8 @@ pub struct Request {
     pub window: Option<Window>,
     /// Processes that the clients are divided among.
     pub processes: u32,
+    /// Whether growth is looked for, and the share of the measured window (0 to 1) that is left out first.
+    pub soak: Option<f64>,
 }
 
 impl Request {
@@ -46,6 +48,7 @@ impl Request {
             files: self.files.clone(),
             points: Vec::new(),
             capacity: None,
+            soak: None,
             interrupted: false,
         }
     }

@@ -25,6 +25,7 @@ mod secrets;
 mod shards;
 mod signals;
 mod silence;
+mod soak;
 mod sources;
 mod targets;
 mod uploads;

@@ -92,6 +92,7 @@ fn record_of(profile: &str, points: Vec<Point>) -> Record {
         files: IndexMap::new(),
         points,
         capacity: None,
+        soak: None,
         interrupted: false,
     }
 }

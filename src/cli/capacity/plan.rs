@@ -92,6 +92,7 @@ impl Prepared {
             command: command_line(),
             window: None,
             processes: 1,
+            soak: None,
             source,
             profile,
         };

@@ -24,6 +24,7 @@ fn record(cpus: &[f64]) -> Record {
         files: IndexMap::new(),
         points: vec![Point { axes: IndexMap::new(), repeats, verdicts: Vec::new() }],
         capacity: None,
+        soak: None,
         interrupted: false,
     }
 }

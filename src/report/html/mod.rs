@@ -24,7 +24,7 @@ use super::{
     medium::html as escape,
     price,
     problems::problems,
-    stall,
+    soak, stall,
     table::Table,
     view::{axes, command_line, manner, unique_notes},
 };
@@ -49,6 +49,10 @@ pub(super) fn render(
     body += &manner_of(record);
     body += &paragraphs(&record.profile.about);
     body += &comparison.map(baseline_section).unwrap_or_default();
+    if let Some(found) = &record.soak {
+        let growth = format!("<p>{}</p>\n{}", escape(&soak::manner(found)), table(&soak::table(found)));
+        body += &section("growth", "Growth", &growth, Heading::Part);
+    }
     if let Some(capacity) = &record.capacity {
         let remarks = remarks("", &capacity::remarks(record, capacity), Heading::Part);
         let levels =

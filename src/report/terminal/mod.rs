@@ -9,6 +9,7 @@ mod comparison;
 mod records;
 mod remarks;
 mod run;
+mod soak;
 mod style;
 mod sweep;
 
