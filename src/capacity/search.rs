@@ -27,6 +27,8 @@ pub struct Plan {
     pub precision: f64,
     /// Repeats that must agree at each end of the bracket, at least 1.
     pub confirmations: u32,
+    /// Whether levels are round numbers of powers of two, as sizes are; else of powers of ten.
+    pub is_binary: bool,
 }
 
 /// What the search does next.
@@ -154,7 +156,7 @@ fn between(plan: &Plan, levels: &[Level], holds: &Level, fails: &Level) -> Optio
     let values: Vec<u64> = inside.iter().map(|level| level.value).collect();
     let edges = [&[holds.value][..], &values, &[fails.value]].concat();
     let widest = edges.windows(2).map(|pair| (pair[0], pair[1])).max_by_key(|(low, high)| high - low)?;
-    (!is_narrow(plan, holds, widest.1 - widest.0)).then(|| middle(widest.0, widest.1))
+    (!is_narrow(plan, holds, widest.1 - widest.0)).then(|| middle(widest.0, widest.1, plan.is_binary))
 }
 
 /// Whether a distance above the level that holds is no wider than asked for; levels are whole numbers.
@@ -162,14 +164,18 @@ fn is_narrow(plan: &Plan, holds: &Level, width: u64) -> bool {
     width <= 1 || width as f64 <= plan.precision * holds.value as f64
 }
 
-/// A number near the middle, with two digits or three if one lies in the middle half.
-fn middle(low: u64, high: u64) -> u64 {
+/// A round number in the middle half, if there is one: with two digits, or three; or a few times a power of two.
+fn middle(low: u64, high: u64, is_binary: bool) -> u64 {
     let half = low + (high - low) / 2;
     let quarter = (high - low) / 4;
-    let rounded = [2, 3].into_iter().map(|digits| {
-        let unit = 10_u64.saturating_pow(half.max(1).ilog10().saturating_sub(digits - 1));
-        (half + unit / 2) / unit * unit
+    let units = [2, 3].map(|digits: u32| {
+        if is_binary {
+            1 << half.max(1).ilog2().saturating_sub(2 * digits - 1)
+        } else {
+            10_u64.saturating_pow(half.max(1).ilog10().saturating_sub(digits - 1))
+        }
     });
+    let rounded = units.into_iter().map(|unit| (half + unit / 2) / unit * unit);
     let mut near = rounded.filter(|value| quarter > 0 && (low + quarter..=high - quarter).contains(value));
     near.next().unwrap_or(half)
 }
@@ -205,4 +211,23 @@ fn wants(level: &Level, conclusive: u32) -> bool {
     level.finding() != Finding::Mixed
         && level.conclusive() < conclusive
         && level.count(Finding::Inconclusive) <= MOST_RETRIES
+}
+
+#[cfg(test)]
+mod round_numbers {
+    use super::middle;
+
+    #[test]
+    fn the_middle_is_a_round_number_where_there_is_room() {
+        for (low, high, is_binary, wanted) in [
+            (640, 1280, false, 960),
+            (50, 52, false, 51),
+            (963, 1297, false, 1100),
+            (32 << 10, 64 << 10, true, 48 << 10),
+            (48 << 10, 64 << 10, true, 56 << 10),
+            (48 << 10, 56 << 10, true, 52 << 10),
+        ] {
+            assert_eq!(middle(low, high, is_binary), wanted, "{low} {high}");
+        }
+    }
 }

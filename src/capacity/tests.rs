@@ -3,7 +3,7 @@
 use super::{Next, Plan, borders, most_repeats, next, search::note};
 use crate::record::{Finding, Level, SearchEnd};
 
-const PLAN: Plan = Plan { from: 10, to: 20_000, precision: 0.1, confirmations: 3 };
+const PLAN: Plan = Plan { from: 10, to: 20_000, precision: 0.1, confirmations: 3, is_binary: false };
 
 /// A search to its end: the bracket, how it ended, the levels, and the number of repeats. The finding of a repeat is that
 /// of its level and of how many were made there before.

@@ -199,7 +199,7 @@ impl Capacity {
         self.levels.iter().filter(move |level| level.value > fails && level.finding() == Finding::Holds)
     }
 
-    /// Levels within the bracket, of which it is not known whether they hold.
+    /// Levels that hold only sometimes, and those of which it is not known.
     pub fn unclear(&self) -> impl Iterator<Item = &Level> {
         self.levels.iter().filter(|level| matches!(level.finding(), Finding::Mixed | Finding::Inconclusive))
     }

@@ -8,7 +8,7 @@ use super::{
         bench_flags::BenchFlags,
         number::whole,
         sources::key_value,
-        suggested::{Suggested, peers},
+        suggested::{self, Suggested, peers},
     },
     bad::SearchedPeer,
     until::condition,
@@ -34,7 +34,7 @@ Exit codes:
 #[command(allow_negative_numbers = true, after_help = EXIT_CODES)]
 pub(in crate::cli) struct Args {
     /// A profile (a name or a path), or the address of a server as for `badpeer bench`, whose flags make the profile then
-    #[arg(value_name = "PROFILE|ADDRESS")]
+    #[arg(value_name = "PROFILE|ADDRESS", value_parser = Suggested::text(suggested::profiles), hide_possible_values = true)]
     pub(super) what: String,
 
     /// The key of the profile that is set to each level: clients.slow.count, clients.good.rate. Larger must be harder.

@@ -71,7 +71,9 @@ impl Prepared {
         if is_address(&args.what) {
             overrides.push(("title".to_owned(), format!("How much the server at {} holds", args.what)));
         }
-        let plan = Plan { from, to, precision: args.precision / 100.0, confirmations: args.repeats };
+        let is_binary = matches!(unit, LevelUnit::Bytes | LevelUnit::BytesPerSecond);
+        let plan =
+            Plan { from, to, precision: args.precision / 100.0, confirmations: args.repeats, is_binary };
         let profile =
             source.parse(&overrides).map_err(|error| Failure::usage(as_written(&error.to_string(), &of)))?;
         if profile.core.is_some() {

@@ -12,7 +12,7 @@ use crate::{gate::BracketComparison, record::Record};
 pub fn capacity(record: &Record, style: Style) -> String {
     let Some(found) = &record.capacity else { return String::new() };
     let mut out = style.hanging("", &format!("{}: {}", record.name, record.profile.title), 2);
-    out += &style.hanging("  ", &format!("levels of {}; {}", found.of, manner(record)), 2);
+    out += &style.hanging("  ", &format!("levels of {}: {}", found.of, manner(record)), 2);
     out += "\n";
     out += &columns::table(&capacity::table(record, found), style.width);
     let remarks = capacity::remarks(record, found);
