@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     gate::PairedComparison,
+    record::Record,
     report::{self, Format, ReportError},
     run::Interrupt,
 };
@@ -25,10 +26,16 @@ Exit codes with --base and --head:
      head does not meet an expectation of the profile, sent wrong bytes, or
      died under a load that the base survived.
   3  One of the servers could not be started or reached, or the base died.
-  4  INVALID: too few pairs were valid; with --strict also INCONCLUSIVE.";
+  4  INVALID: too few pairs were valid; with --strict also INCONCLUSIVE.
+
+Exit codes with --capacity:
+  0  PASS: the brackets overlap, which shows no change, or that of the second
+     record lies higher. INCONCLUSIVE: an end of a bracket is missing or not
+     confirmed; with --strict it is exit code 4.
+  1  REGRESSION: the second fails at or below a level that the first holds.";
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = EXIT_CODES, group = clap::ArgGroup::new("is_gate").args(["head", "capacity"]).multiple(true))]
 pub(super) struct Args {
     /// Two records (a record.json, or the folder of a run); with --base and --head: names or paths of profiles.
     /// Default: `gate`
@@ -47,9 +54,8 @@ pub(super) struct Args {
     #[command(flatten)]
     options: PairOptions,
 
-    /// Exit with 4 if the comparison is INCONCLUSIVE. Default: 0, as for PASS
-    #[arg(long, requires = "head")]
-    strict: bool,
+    #[command(flatten)]
+    gating: Gating,
 
     /// Folder for the reports
     #[arg(long, value_name = "DIR", default_value = "reports")]
@@ -68,6 +74,17 @@ pub(super) struct Args {
     json: bool,
 }
 
+#[derive(Debug, clap::Args)]
+struct Gating {
+    /// Of two records of `badpeer capacity`: did the bracket of the second fall below that of the first?
+    #[arg(long, conflicts_with_all = ["base", "head"])]
+    capacity: bool,
+
+    /// Exit with 4 if the comparison is INCONCLUSIVE. Default: 0, as for PASS
+    #[arg(long, requires = "is_gate")]
+    strict: bool,
+}
+
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     match (&args.base, &args.head) {
         (Some(base), Some(head)) => servers(args, base, head),
@@ -82,12 +99,26 @@ fn records(args: &Args) -> Result<Exit, Failure> {
         ));
     };
     let (a, b) = (store::read(a.as_ref())?, store::read(b.as_ref())?);
+    if args.gating.capacity {
+        return brackets(args, &a, &b);
+    }
     if args.json {
         print_raw(&to_json(&report::compare::to_json(&a, &b)));
     } else {
         say(report::terminal::records(&a, &b, console::style(args.verbose)).trim_end());
     }
     Ok(Exit::Pass)
+}
+
+/// Whether the bracket of the second record fell below that of the first.
+fn brackets(args: &Args, base: &Record, head: &Record) -> Result<Exit, Failure> {
+    let comparison = crate::gate::brackets(base, head).map_err(Failure::usage)?;
+    if args.json {
+        print_raw(&to_json(&comparison));
+    } else {
+        say(report::terminal::brackets(&comparison, console::style(args.verbose)).trim_end());
+    }
+    Ok(Exit::of(comparison.verdict, args.gating.strict))
 }
 
 fn servers(args: &Args, base: &str, head: &str) -> Result<Exit, Failure> {
@@ -125,7 +156,7 @@ fn compare_one(
 ) -> Exit {
     let (exit, failures) = match plan.run(interrupt, args.json) {
         Ok((comparison, end)) => {
-            let exit = exit(&comparison, &end, args.strict);
+            let exit = exit(&comparison, &end, args.gating.strict);
             let (done, unkept) = tell(args, comparison);
             all.push(done);
             let broken = if let ComparisonEnd::Broken(failure) = end { Some(failure) } else { None };

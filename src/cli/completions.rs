@@ -29,7 +29,13 @@ fn script(shell: Shell, mut command: clap::Command) -> String {
         }
         Shell::Fish => {
             let names = suggested::listed().join(" ");
-            let words = [("run", &profiles), ("show", &profiles), ("list", &names)];
+            let words = [
+                ("run", &profiles),
+                ("show", &profiles),
+                ("capacity", &profiles),
+                ("soak", &profiles),
+                ("list", &names),
+            ];
             let lines = words.map(|(name, words)| {
                 format!("complete -c badpeer -n \"__fish_badpeer_using_subcommand {name}\" -a \"{words}\"\n")
             });

@@ -5,7 +5,9 @@ mod background;
 mod bad_peers;
 mod baseline;
 mod bench;
+mod bench_flags;
 mod calibrate;
+mod capacity;
 mod catalog;
 mod compare;
 mod completions;
@@ -30,6 +32,7 @@ pub mod schema;
 mod serve;
 mod shards;
 mod show;
+mod soak;
 mod sources;
 mod store;
 mod suggested;
@@ -82,6 +85,10 @@ enum Command {
     /// Drive any TCP server with good and misbehaving clients, without a profile
     #[command(mut_arg("all_metrics", |arg| arg.visible_alias("all")))]
     Bench(Box<bench::Args>),
+    /// Find out how much a server holds, as a bracket: the number of bad peers, or a rate, that holds and one that fails
+    Capacity(Box<capacity::Args>),
+    /// Run a profile for a long time, and find out whether the server's memory, descriptors or response times grow
+    Soak(Box<soak::Args>),
     /// Run the reference server until SIGTERM
     Serve(Box<serve::Args>),
     /// Run one core experiment in this process and print its metrics
@@ -146,6 +153,8 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => run::main(&args),
         Command::Bench(args) => bench::main(&args),
+        Command::Capacity(args) => capacity::main(&args, command()),
+        Command::Soak(args) => soak::main(&args),
         Command::Serve(args) => serve::main(&args),
         Command::Core(args) => core::main(&args),
         Command::Compare(args) => compare::main(&args),

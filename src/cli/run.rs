@@ -129,6 +129,7 @@ fn request(name: &str, args: &Args) -> Result<Request, Failure> {
         command: command_line(),
         window,
         processes: args.shards.processes(),
+        soak: None,
         source,
     })
 }

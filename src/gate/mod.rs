@@ -1,6 +1,7 @@
 //! Verdicts: whether a record meets its expectations, and whether it is valid.
 
 mod baseline;
+mod brackets;
 mod calibration;
 mod change;
 mod comparison;
@@ -19,6 +20,7 @@ mod window;
 
 pub use self::{
     baseline::{BaselineChange, BaselineComparison, RepeatEvidence, is_same_setting, unfit},
+    brackets::{BracketComparison, brackets},
     calibration::{Calibration, CalibrationSummary, NumberSummary},
     change::{Evidence, MetricChange},
     comparison::{COMPARISON_FORMAT, Disturbance, Origin, PairedComparison},

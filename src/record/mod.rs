@@ -2,6 +2,7 @@
 
 mod accounts;
 mod buckets;
+mod capacity;
 mod cause;
 mod effective;
 mod expectation_result;
@@ -11,6 +12,7 @@ mod price;
 mod resource_exhaustion;
 mod series;
 mod server_endings;
+mod soak;
 mod verdict;
 
 use indexmap::{IndexMap, IndexSet};
@@ -20,6 +22,7 @@ pub(crate) use self::verdict::ExpectationVerdict;
 pub use self::{
     accounts::{Ledger, PutOff, Requests},
     buckets::Buckets,
+    capacity::{Border, Bracket, Capacity, Finding, Level, LevelRepeat, LevelUnit, SearchEnd},
     cause::Cause,
     effective::Effective,
     expectation_result::{ExpectationResult, lower_bound},
@@ -28,6 +31,7 @@ pub use self::{
     resource_exhaustion::ResourceExhaustion,
     series::{Clock, Series},
     server_endings::ServerEndings,
+    soak::{Growth, Soak, Trend},
     verdict::Verdict,
 };
 use crate::{behavior::Spec, codec::Tally, profile::Profile};
@@ -59,6 +63,12 @@ pub struct Record {
     pub files: IndexMap<String, String>,
     /// The results: one for each point of the sweep, or a single one without a sweep.
     pub points: Vec<Point>,
+    /// The search that the points are the levels of, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<Capacity>,
+    /// Whether the server grew, if that was looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soak: Option<Soak>,
     /// The run was interrupted; the results were measured before.
     pub interrupted: bool,
 }
@@ -301,9 +311,14 @@ impl Record {
     /// no effect, the run is inconclusive.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
+        // That a level fails is what a search is for.
+        if let Some(capacity) = &self.capacity {
+            return capacity.verdict();
+        }
+        let soak = self.soak.as_ref().map_or(Verdict::Pass, Soak::verdict);
         let has = |verdict| self.verdicts().any(|result| result.verdict == verdict);
         let invalid = self.repeats().any(|t| !t.invalid.is_empty());
-        if self.died().is_some() || has(Verdict::Fail) {
+        if self.died().is_some() || has(Verdict::Fail) || soak == Verdict::Fail {
             Verdict::Fail
         } else if invalid || has(Verdict::Invalid) {
             Verdict::Invalid
@@ -311,6 +326,7 @@ impl Record {
             || has(Verdict::Inconclusive)
             || self.points.is_empty()
             || self.is_unproven()
+            || soak == Verdict::Inconclusive
         {
             Verdict::Inconclusive
         } else {
@@ -334,6 +350,8 @@ impl Record {
             profile: toml::from_str(profile).expect("a profile"),
             files: IndexMap::new(),
             points,
+            capacity: None,
+            soak: None,
             interrupted: false,
         }
     }

@@ -27,6 +27,9 @@ pub(super) fn telling(record: &Record) -> Option<Figure> {
 /// if nothing happened to any client.
 pub(super) fn most_telling(record: &Record, figures: &[Figure]) -> Option<usize> {
     let named = |figures: &[Figure], name: &str| figures.iter().position(|figure| figure.name == name);
+    if let Some(place) = named(figures, chart::CAPACITY) {
+        return Some(place);
+    }
     let expected = record.profile.expect.keys().filter_map(|name| Key::parse(name));
     let of_sweep: Vec<usize> =
         expected.filter_map(|number| named(figures, &chart::sweep_file_name(number))).collect();

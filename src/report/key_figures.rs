@@ -4,7 +4,7 @@ use super::{contents::expected_numbers, price, view::show};
 use crate::{
     gate::censored_by,
     metric::{Fold, Key, Metric, Stat, Unit},
-    record::{Price, Record},
+    record::{Border, Bracket, Price, Record},
     stats::mean,
 };
 
@@ -22,6 +22,9 @@ pub(super) struct KeyFigure {
 /// server; of a core experiment, what is expected of it; and of one with bad peers that come and leave, what they cost. Along a
 /// sweep, the lowest and the highest.
 pub(super) fn key_figures(record: &Record) -> Vec<KeyFigure> {
+    if let Some(capacity) = &record.capacity {
+        return of_bracket(&capacity.bracket);
+    }
     if let [headline] = price::headlines(record).as_slice() {
         return of_price(&headline.numbers);
     }
@@ -37,6 +40,14 @@ pub(super) fn key_figures(record: &Record) -> Vec<KeyFigure> {
         usual(record, telling)
     };
     first.into_iter().chain(others).take(MOST).collect()
+}
+
+/// The ends of a bracket.
+fn of_bracket(bracket: &Bracket) -> Vec<KeyFigure> {
+    let figure = |what: &str, border: &Option<Border>| {
+        border.as_ref().map(|border| KeyFigure { what: what.to_owned(), value: border.text.clone() })
+    };
+    [figure("holds", &bracket.holds), figure("fails", &bracket.fails)].into_iter().flatten().collect()
 }
 
 /// What bad peers cost: for each of them, and for the good clients.

@@ -1,10 +1,26 @@
 //! What the verdict of a run means, in a sentence.
 
+use super::{capacity, soak};
 use crate::record::{ExpectationResult, Record, Verdict};
 
 /// What the verdict of a run means, in a sentence.
 #[must_use]
 pub fn meaning(record: &Record) -> String {
+    if let Some(found) = &record.capacity {
+        return format!("{}.", capacity::sentence(found));
+    }
+    let Some(found) = &record.soak else { return of_run(record) };
+    let text = soak::sentence(found);
+    let fails_anyway =
+        record.died().is_some() || record.verdicts().any(|result| result.verdict == Verdict::Fail);
+    if record.verdict() == found.verdict() && !fails_anyway {
+        return text;
+    }
+    format!("{text} {}", of_run(record))
+}
+
+/// What the expectations and the validity of a run come to.
+fn of_run(record: &Record) -> String {
     let total = record.verdicts().count();
     let with = |verdict| record.verdicts().filter(move |result| result.verdict == verdict);
     match record.verdict() {

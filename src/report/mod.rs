@@ -7,6 +7,7 @@
 
 pub mod atlas;
 pub mod baseline;
+mod capacity;
 mod chart;
 pub mod compare;
 mod contents;
@@ -26,6 +27,7 @@ mod meaning;
 pub mod medium;
 pub mod price;
 mod problems;
+mod soak;
 mod stall;
 mod table;
 pub mod terminal;

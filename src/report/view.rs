@@ -293,7 +293,13 @@ pub(super) fn unique_notes<'a>(point: &'a Point, of: fn(&Repeat) -> &Vec<String>
 /// How the run was done, in a line.
 pub(super) fn manner(record: &Record) -> String {
     let repeats = record.points.iter().map(|point| point.repeats.len()).max().unwrap_or(0);
-    let times = if repeats == 1 { "1 repeat".to_owned() } else { format!("{repeats} repeats") };
+    let times = if record.capacity.is_some() {
+        format!("up to {repeats} repeats at each level")
+    } else if repeats == 1 {
+        "1 repeat".to_owned()
+    } else {
+        format!("{repeats} repeats")
+    };
     if record.profile.core.is_some() {
         return format!("{times}, seed {}", record.profile.seed);
     }

@@ -3,9 +3,11 @@
 
 mod accept_queue;
 mod board;
+mod capacity;
 mod core;
 mod cores;
 mod costs;
+mod divided;
 mod drive;
 mod effect;
 mod error;
@@ -21,6 +23,7 @@ mod outside;
 mod pairs;
 mod phases;
 mod repeat;
+mod request;
 mod sample;
 mod server_closes;
 mod shards;
@@ -32,44 +35,24 @@ mod watch;
 
 use indexmap::IndexMap;
 
-use self::{cores::Cores, shards::Here};
 pub use self::{
+    capacity::{Search, search},
     error::RunError,
     guard::{Orders, guard},
     interrupt::Interrupt,
     observer::{Observer, Progress},
     origin::now,
     pairs::{Broken, PairObserver, PairedRun, PairedRunEnd, Stage, run_pairs},
+    request::Request,
     shards::{MergeError, Order, ShardEnd, drive as drive_shard, merge, observe, work as work_as_shard},
     target::Build,
 };
+use self::{cores::Cores, divided::run_repeat};
 use crate::{
     gate::{self, Window},
-    probe::describe_machine,
-    profile::{Axes, Profile, Source},
-    record::{FORMAT, Point, Record, Repeat},
+    record::{Point, Record},
+    soak::soak,
 };
-
-/// What is to be run.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// The profile's name.
-    pub name: String,
-    /// The profile's text, to locate errors in it.
-    pub source: Source,
-    /// The profile before its sweep is expanded.
-    pub profile: Profile,
-    /// Every point of the sweep.
-    pub points: Vec<(Axes, Profile)>,
-    /// The files that the server needs, by name.
-    pub files: IndexMap<String, String>,
-    /// The command line, for the record.
-    pub command: Vec<String>,
-    /// The window, where it is not the one that the profile is written for.
-    pub window: Option<Window>,
-    /// Processes that the clients are divided among.
-    pub processes: u32,
-}
 
 /// Checks that this machine can run all profiles, before the first one runs.
 ///
@@ -89,21 +72,10 @@ pub fn run(
     interrupt: &mut Interrupt,
     observer: &mut dyn Observer,
 ) -> (Record, Result<(), RunError>) {
-    let mut record = Record {
-        format: FORMAT,
-        badpeer: env!("CARGO_PKG_VERSION").to_owned(),
-        command: request.command.clone(),
-        name: request.name.clone(),
-        started: now(),
-        machine: describe_machine(),
-        commit: origin::commit(),
-        profile: request.profile.without_secrets(),
-        files: request.files.clone(),
-        points: Vec::new(),
-        interrupted: false,
-    };
+    let mut record = request.record();
     let result = run_points(request, &mut record, interrupt, observer);
     record.interrupted |= result.is_err();
+    record.soak = request.soak.and_then(|settling| soak(&record, settling));
     (record, result)
 }
 
@@ -152,28 +124,6 @@ fn run_points(
         }
     }
     Ok(())
-}
-
-/// Runs a repeat of clients, of this number in the run, in this process or in several.
-fn run_repeat(
-    request: &Request,
-    profile: &Profile,
-    number: usize,
-    seed: u64,
-    cores: &Cores,
-    interrupt: &mut Interrupt,
-    observer: &mut dyn Observer,
-) -> Result<(Repeat, drive::RepeatEnd), RunError> {
-    let files = &request.files;
-    if request.processes <= 1 {
-        return repeat::run(profile, &Build::default(), files, seed, cores, interrupt, observer);
-    }
-    let unkept =
-        tempfile::tempdir().map_err(|error| RunError::Start(format!("cannot make a folder: {error}")))?;
-    let folder = observer.folder().unwrap_or(unkept.path()).join(format!("shards-{number}"));
-    let (name, window) = (&request.name, request.window);
-    let here = Here { count: request.processes, folder, name, window, cores };
-    here.run(profile, files, seed, interrupt, observer)
 }
 
 /// Judges every point again: one may be compared with one that came later.

@@ -5,6 +5,7 @@ mod fold_within;
 mod multiple;
 mod paired;
 mod quantile;
+mod theil_sen;
 
 pub use self::{
     fold::{Growth, Instants, fold, growth, interpolated, slopes},
@@ -14,4 +15,5 @@ pub use self::{
         Estimate, clopper_pearson_upper, findable, hodges_lehmann, scatter, sign_p, signed_rank_p, ways,
     },
     quantile::{mean, median, quantile},
+    theil_sen::{Slope, block_medians, theil_sen},
 };

@@ -22,7 +22,7 @@ const LAYERS: &[&[&str]] = &[
     &["behavior", "load", "codec"],
     &["profile"],
     &["record", "stats"],
-    &["gate"],
+    &["gate", "capacity", "soak"],
     &["sys", "files", "address"],
     &["reactor"],
     &["server", "client", "probe", "atlas"],

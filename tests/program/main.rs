@@ -7,6 +7,7 @@ extern crate macro_rules_attribute;
 #[path = "../common/mod.rs"]
 mod common;
 mod atlas;
+mod capacity;
 mod cli;
 mod core_experiments;
 mod entry;
@@ -26,6 +27,7 @@ mod secrets;
 mod shards;
 mod signals;
 mod silence;
+mod soak;
 mod sources;
 mod targets;
 mod uploads;

@@ -91,6 +91,8 @@ fn record_of(profile: &str, points: Vec<Point>) -> Record {
         profile,
         files: IndexMap::new(),
         points,
+        capacity: None,
+        soak: None,
         interrupted: false,
     }
 }

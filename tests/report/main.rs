@@ -2,6 +2,7 @@
 
 mod bounds;
 mod browser;
+mod capacity;
 mod fixture;
 mod history;
 mod index;

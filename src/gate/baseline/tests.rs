@@ -23,6 +23,8 @@ fn record(cpus: &[f64]) -> Record {
         profile: toml::from_str(text).expect("a profile"),
         files: IndexMap::new(),
         points: vec![Point { axes: IndexMap::new(), repeats, verdicts: Vec::new() }],
+        capacity: None,
+        soak: None,
         interrupted: false,
     }
 }

@@ -217,10 +217,19 @@ pub struct ServerOptions {
     #[serde(skip)]
     pub plant_leak: Bytes,
 
+    /// Only each so-manieth connection leaks
+    #[arg(long, value_name = "N", default_value = "1", hide = true)]
+    #[serde(skip, default = "one")]
+    pub plant_leak_every: Count,
+
     /// Another such defect: how much later every timer fires
     #[arg(long, value_name = "TIME", default_value = "0s", hide = true)]
     #[serde(skip)]
     pub plant_delay: Span,
+}
+
+const fn one() -> Count {
+    Count(1)
 }
 
 impl Default for ServerOptions {

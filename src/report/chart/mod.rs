@@ -2,6 +2,7 @@
 //! or SVG by the same code. The declaration of a metric names the panel in which it appears.
 
 mod axis;
+mod capacity;
 mod draw;
 mod figure;
 pub(super) mod history;
@@ -17,6 +18,7 @@ mod title;
 
 use self::draw::Medium;
 pub(super) use self::{
+    capacity::NAME as CAPACITY,
     figure::{Figure, at_night},
     live::Live,
     sweep::file_name as sweep_file_name,
@@ -37,8 +39,9 @@ const PIXELS: Medium =
 
 /// Every chart that the record has data for: along the sweep first, then those of each point's first repeat.
 pub(super) fn figures(record: &Record) -> Vec<Figure> {
-    let mut figures = sweep::figures(record);
-    for (index, point) in record.points.iter().enumerate() {
+    let mut figures: Vec<Figure> =
+        capacity::figure(record).into_iter().chain(sweep::figures(record)).collect();
+    for (index, point) in record.points.iter().enumerate().filter(|(index, _)| is_drawn(record, *index)) {
         let Some(repeat) = point.repeats.first() else { continue };
         let suffix = if record.points.len() > 1 { format!("-{}", index + 1) } else { String::new() };
         let of_point = time::figures(repeat, &record.profile.clients).into_iter();
@@ -46,6 +49,14 @@ pub(super) fn figures(record: &Record) -> Vec<Figure> {
         figures.extend(of_point.map(|figure| Figure { name: format!("{}{suffix}", figure.name), ..figure }));
     }
     figures
+}
+
+/// Whether a point has charts of its own: of the levels of a search, the ends of the bracket.
+fn is_drawn(record: &Record, index: usize) -> bool {
+    let Some(capacity) = &record.capacity else { return true };
+    let ends = [&capacity.bracket.holds, &capacity.bracket.fails];
+    let value = capacity.levels.get(index).map(|level| level.value);
+    ends.into_iter().flatten().any(|border| Some(border.value) == value)
 }
 
 impl Figure {

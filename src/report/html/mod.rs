@@ -15,7 +15,7 @@ use self::{
     table::table,
 };
 use super::{
-    ReportError, baseline,
+    ReportError, baseline, capacity,
     chart::{Figure, Live},
     contents, ended,
     gallery::most_telling,
@@ -24,7 +24,7 @@ use super::{
     medium::html as escape,
     price,
     problems::problems,
-    stall,
+    soak, stall,
     table::Table,
     view::{axes, command_line, manner, unique_notes},
 };
@@ -49,7 +49,16 @@ pub(super) fn render(
     body += &manner_of(record);
     body += &paragraphs(&record.profile.about);
     body += &comparison.map(baseline_section).unwrap_or_default();
-    if several {
+    if let Some(found) = &record.soak {
+        let growth = format!("<p>{}</p>\n{}", escape(&soak::manner(found)), table(&soak::table(found)));
+        body += &section("growth", "Growth", &growth, Heading::Part);
+    }
+    if let Some(capacity) = &record.capacity {
+        let remarks = remarks("", &capacity::remarks(record, capacity), Heading::Part);
+        let levels =
+            format!("{}{remarks}{}", table(&capacity::table(record, capacity)), charts(&along, "sweep")?);
+        body += &section("sweep", "Levels", &levels, Heading::Part);
+    } else if several {
         let along = format!("{}{}", table(&contents::sweep(record)), charts(&along, "sweep")?);
         body += &section("sweep", "Points of the sweep", &along, Heading::Part);
     }
@@ -78,7 +87,8 @@ fn head(record: &Record) -> String {
         .map(|problem| format!("<p class=\"verdict\">{}</p>\n", coded(problem)))
         .collect();
     let wrong = wrong.concat();
-    let cost: Vec<String> = price::headlines(record)
+    let headlines = if record.capacity.is_some() { Vec::new() } else { price::headlines(record) };
+    let cost: Vec<String> = headlines
         .iter()
         .map(|headline| {
             let (price, noise) = (escape(&headline.price), coded(&headline.noise));

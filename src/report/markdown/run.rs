@@ -9,6 +9,7 @@ use super::{
         medium::markdown as plain,
         price,
         problems::problems,
+        soak,
         stall::explanations,
         view::{axes, faults, manner, unique_notes},
     },
@@ -27,6 +28,10 @@ pub(in crate::report) fn render(record: &Record) -> String {
         paragraph(&plain(&headline.noise));
     }
     paragraph(&format!("{} {}.", plain(&meaning(record)), plain(&manner(record))));
+    if let Some(found) = &record.soak {
+        paragraph(&table(&soak::table(found)));
+        paragraph(&plain(&soak::manner(found)));
+    }
     for problem in problems(record) {
         paragraph(&format!("> {}", plain(&problem)));
     }

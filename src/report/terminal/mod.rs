@@ -2,18 +2,21 @@
 
 mod baseline;
 mod calibration;
+mod capacity;
 mod checks;
 mod columns;
 mod comparison;
 mod records;
 mod remarks;
 mod run;
+mod soak;
 mod style;
 mod sweep;
 
 pub use self::{
     baseline::baseline,
     calibration::calibration,
+    capacity::{brackets, capacity, capacity_line},
     comparison::comparison,
     records::records,
     run::{render, skipped, verdicts},

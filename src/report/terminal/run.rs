@@ -8,7 +8,7 @@ use super::{
         table::{Align, Table},
         view::{NOTHING, axes, brief, connection_counts, evictions, groups, manner, silences, troubles},
     },
-    checks, columns, remarks,
+    checks, columns, remarks, soak,
     style::Style,
     sweep,
 };
@@ -29,7 +29,7 @@ pub fn render(record: &Record, style: Style) -> String {
         [point] if point.axes.is_empty() => point_text(point, style),
         points => sweep_text(record, points, style),
     };
-    out + "\n" + &checks::passed(record, style) + &ending(record, style)
+    out + &soak::text(record, style) + "\n" + &checks::passed(record, style) + &ending(record, style)
 }
 
 /// The verdicts alone, failures first, and the verdict on the run.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
 
-use super::super::{baseline, gate, price, view};
+use super::super::{baseline, gate, meaning::meaning, price, view};
 use crate::{
     gate::{
         BaselineChange, BaselineComparison, Expected, PairedChange, PairedComparison, censored_by, gated,
@@ -66,6 +66,9 @@ impl CiReport {
     /// What came of a run, and of it against a baseline, if it was held against one.
     #[must_use]
     pub fn of_run(record: &Record, comparison: Option<&BaselineComparison>, which: Numbers) -> Self {
+        if record.capacity.is_some() {
+            return Self::of_search(record);
+        }
         let mut cases: Vec<Case> = Vec::new();
         for point in &record.points {
             let at = at(&words(&point.axes));
@@ -89,6 +92,26 @@ impl CiReport {
                 .flat_map(numbers)
                 .filter(|number| is_wanted(&number.name))
                 .collect(),
+        }
+    }
+}
+
+impl CiReport {
+    /// What came of a search for how much a server holds. Its levels differ from search to search, so no tracker can follow
+    /// their numbers.
+    fn of_search(record: &Record) -> Self {
+        let case = Case {
+            name: "the bracket is found".to_owned(),
+            verdict: record.verdict(),
+            facts: meaning(record),
+        };
+        Self {
+            suite: record.name.clone(),
+            commit: record.commit.clone(),
+            seconds: record.repeats().map(|repeat| repeat.measured_ns() as f64 / 1e9).sum(),
+            headlines: vec![meaning(record)],
+            cases: vec![case],
+            numbers: Vec::new(),
         }
     }
 }

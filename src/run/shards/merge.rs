@@ -58,6 +58,8 @@ pub fn merge(folder: &Path, command: Vec<String>, most_skew_ns: u64) -> Result<R
         profile,
         files: indexmap::IndexMap::new(),
         points: vec![Point { axes: indexmap::IndexMap::new(), repeats: vec![repeat], verdicts: Vec::new() }],
+        capacity: None,
+        soak: None,
         interrupted: false,
     };
     record.points[0].repeats[0].notes.extend(window.map(Window::note));
