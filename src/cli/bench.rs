@@ -38,7 +38,8 @@ const USUAL_PAYLOAD: Bytes = Bytes(128);
 #[derive(Debug, clap::Args)]
 #[command(allow_negative_numbers = true)]
 pub(super) struct Args {
-    /// Address of the server: HOST:PORT or http://HOST:PORT/PATH. With a command, port 0 takes a free port
+    /// Address of the server: HOST:PORT or http://HOST:PORT/PATH, or of a UNIX socket unix:/SOCKET or
+    /// http://unix:/SOCKET:/PATH. With a command, port 0 takes a free port, and unix: alone a fresh path
     address: String,
 
     /// Number of good clients, with one connection each
@@ -134,8 +135,8 @@ pub(super) struct Args {
     #[command(flatten)]
     output: Output,
 
-    /// Command that starts the server for this run; badpeer stops it afterwards. {port}, {address} and {dir} are filled
-    /// in
+    /// Command that starts the server for this run; badpeer stops it afterwards. {port} or {socket}, {address} and {dir} are
+    /// filled in
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<String>,
 }
@@ -147,7 +148,9 @@ fn header(text: &str) -> Result<(String, String), String> {
 
 fn protocol(text: &str) -> Result<Protocol, String> {
     match text.to_lowercase().as_str() {
-        "http" => Err("write the address as http://HOST:PORT/PATH instead".to_owned()),
+        "http" => {
+            Err("write the address as http://HOST:PORT/PATH or http://unix:/SOCKET:/PATH instead".to_owned())
+        }
         "raw" => Err("protocol raw needs a profile that defines the bytes to send: see `badpeer list \
          protocols`"
             .to_owned()),

@@ -42,14 +42,25 @@ impl TcpState {
         Self::Closing,
     ];
 
-    fn from_kernel(number: u8) -> Option<Self> {
+    pub(super) fn from_kernel(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|&state| state as u8 == number)
     }
+}
+
+/// Whose end of a connection a socket is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The server's, also where it listens.
+    Server,
+    /// The client's.
+    Client,
 }
 
 /// One socket, as the kernel described it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketEntry {
+    /// Whose end it is.
+    pub side: Side,
     /// This end; its address is unspecified where it listens at all of them.
     pub local: Endpoint,
     /// The other end; its port is 0 for a listening socket.
@@ -76,7 +87,8 @@ impl SocketEntry {
     /// One that listens on a port, at all addresses of IPv4.
     pub(super) fn listening(port: u16) -> Self {
         Self {
-            local: Endpoint { port, ..Endpoint::default() },
+            side: Side::Server,
+            local: Endpoint::at_port(port),
             remote: Endpoint::default(),
             is_v6_only: false,
             state: TcpState::Listen,
@@ -154,10 +166,11 @@ fn port_filter(port: u16) -> Vec<u8> {
 }
 
 /// `struct inet_diag_msg`: family, state, timer, retransmits; ports in network order, addresses, interface, cookie;
-/// from byte 52 expiry, the two queues, owner, inode; then attributes.
-pub(super) fn decode(payload: &[u8]) -> Option<SocketEntry> {
+/// from byte 52 expiry, the two queues, owner, inode; then attributes. `port` is the server's.
+pub(super) fn decode(payload: &[u8], port: u16) -> Option<SocketEntry> {
     let (local, remote) = ends(payload)?;
     let mut socket = SocketEntry {
+        side: if local.port() == Some(port) { Side::Server } else { Side::Client },
         local,
         remote,
         is_v6_only: false,
@@ -246,19 +259,20 @@ mod tests {
         payload.extend(attribute(99, &[1]));
         payload.extend(attribute(INET_DIAG_SKMEMINFO, &3_u32.to_ne_bytes()));
         payload.extend(attribute(INET_DIAG_INFO, &[4]));
-        let socket = decode(&payload).unwrap();
+        let socket = decode(&payload, 8080).unwrap();
+        assert_eq!((socket.side, decode(&payload, 1).unwrap().side), (Side::Server, Side::Client));
         let end = |ip: [u8; 4], port| Endpoint::new(ip.into(), port);
         assert_eq!((socket.local, socket.remote), (end([127, 0, 0, 1], 8080), end([127, 0, 0, 2], 0x8001)));
         assert_eq!((socket.state, socket.tcp.state), (TcpState::FinWait1, 4));
         assert_eq!((socket.receive_queue, socket.send_queue, socket.memory.rmem_alloc), (5, 6, 3));
         assert_eq!(socket.inode, 7);
         assert!(!socket.is_v6_only);
-        assert_eq!(decode(&payload[..60]), None);
+        assert_eq!(decode(&payload[..60], 8080), None);
         payload[0] = libc::AF_INET6 as u8;
         payload[8..24].copy_from_slice(&Ipv4Addr::LOCALHOST.to_ipv6_mapped().octets());
         payload[24..40].copy_from_slice(&[0xfd; 16]);
         payload.extend(attribute(INET_DIAG_SKV6ONLY, &[1]));
-        let six = decode(&payload).unwrap();
+        let six = decode(&payload, 8080).unwrap();
         assert!(six.is_v6_only);
         assert_eq!(six.local, socket.local, "an IPv4 client of a socket for both families");
         assert_eq!(six.remote, Endpoint::new([0xfd; 16].into(), 0x8001));
@@ -272,8 +286,8 @@ mod tests {
             [&ours, &other].map(|listener| TcpStream::connect(listener.local_addr().unwrap()).unwrap());
         let mut found = Vec::new();
         let dumped = Netlink::open().unwrap().dump(TCPDIAG_GETSOCK, &request(port), |payload| {
-            let socket = decode(payload).unwrap();
-            found.push((socket.local.port == port, socket.remote.port == port));
+            let socket = decode(payload, port).unwrap();
+            found.push((socket.local.port() == Some(port), socket.remote.port() == Some(port)));
         });
         dumped.unwrap();
         found.sort_unstable();

@@ -21,12 +21,14 @@ mod sockets;
 mod topology;
 mod tracked_connection;
 mod tree;
+mod unix_diag;
+mod unix_sockets;
 
 pub use between::Between;
 pub use connection_tracker::ConnectionTracker;
 pub use descendants::descendants;
 pub use host::{HostProbe, HostReading, describe_machine};
-pub use inet_diag::{SocketEntry, TcpState, TimeWait};
+pub use inet_diag::{Side, SocketEntry, TcpState, TimeWait};
 pub use instructions::TaskCounters;
 pub use other_clients::{OtherClients, RequestCounts};
 pub use process::{ProcessProbe, ProcessReading};

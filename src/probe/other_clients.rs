@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::inet_diag::{SocketEntry, TcpState, TimeWait};
+use super::inet_diag::{Side, SocketEntry, TcpState, TimeWait};
 use crate::address::Endpoint;
 
 /// The kernel says how long ago a connection ended in units of its tick, which is up to 10 ms long, and rounds up
@@ -78,13 +78,13 @@ impl From<Kept> for RequestCounts {
 }
 
 impl RequestCounts {
-    /// Takes in a look at all sockets of the server's port, which was taken at `now_ns`.
-    pub fn look(&mut self, port: u16, sockets: &[SocketEntry], now_ns: u64) {
+    /// Takes in a look at all sockets of the server, which was taken at `now_ns`.
+    pub fn look(&mut self, sockets: &[SocketEntry], now_ns: u64) {
         if self.is_over {
             return;
         }
         let is_connection = |socket: &&SocketEntry| {
-            socket.local.port == port && !matches!(socket.state, TcpState::Listen | TcpState::SynReceived)
+            socket.side == Side::Server && !matches!(socket.state, TcpState::Listen | TcpState::SynReceived)
         };
         let mut open = HashMap::with_capacity(self.open.len());
         for socket in sockets.iter().filter(is_connection) {
@@ -109,14 +109,14 @@ impl RequestCounts {
     }
 
     /// The window ends with the look that was just taken; these connections of the port had ended by then.
-    pub fn end_window(&mut self, port: u16, ended: &[TimeWait], now_ns: u64) {
+    pub fn end_window(&mut self, port: Option<u16>, ended: &[TimeWait], now_ns: u64) {
         self.is_over = true;
         let Some(began_ns) = self.window_began_ns else { return };
         let seen: HashSet<Endpoint> = self.open.values().chain(&self.ended).map(|peer| peer.end).collect();
         let ended_ns = |wait: &TimeWait| now_ns.saturating_sub(u64::from(wait.age_ms) * 1_000_000);
         let of_window = ended.iter().filter(|wait| ended_ns(wait) > began_ns);
         let peers = of_window.map(|wait| Peer {
-            end: if wait.local.port == port { wait.remote } else { wait.local },
+            end: if wait.local.port() == port { wait.remote } else { wait.local },
             seen_ns: ended_ns(wait) + TIME_WAIT_SLACK_NS,
             segments: 1,
             before: 0,
@@ -148,7 +148,7 @@ mod tests {
     use crate::sys::TcpInfo;
 
     fn end(port: u16) -> Endpoint {
-        Endpoint { port, ..Endpoint::default() }
+        Endpoint::at_port(port)
     }
 
     /// The server's end of a connection from this port on which so many segments have arrived.
@@ -169,15 +169,15 @@ mod tests {
         let mut counts = RequestCounts::default();
         for (second, sockets) in looks.iter().enumerate() {
             let now_ns = second as u64 * 1_000_000_000;
-            counts.look(80, sockets, now_ns);
+            counts.look(sockets, now_ns);
             match second {
                 1 => counts.begin_window(now_ns),
-                _ if second + 1 == looks.len() => counts.end_window(80, time_wait, now_ns),
+                _ if second + 1 == looks.len() => counts.end_window(Some(80), time_wait, now_ns),
                 _ => {}
             }
         }
         // Later looks are of no account.
-        counts.look(80, &[socket(6, 1_000_000)], u64::MAX);
+        counts.look(&[socket(6, 1_000_000)], u64::MAX);
         counts.others(&HashMap::from([(end(5), 10)])).expect("a window")
     }
 
@@ -216,10 +216,10 @@ mod tests {
     #[test]
     fn an_own_connection_that_closed_at_once_does_not_count() {
         let mut counts = RequestCounts::default();
-        counts.look(80, &[], 0);
+        counts.look(&[], 0);
         counts.begin_window(0);
         let ended = TimeWait { local: end(5), remote: end(80), age_ms: 104 };
-        counts.end_window(80, &[ended], 200_000_000);
+        counts.end_window(Some(80), &[ended], 200_000_000);
         // It was opened 100 ms ago: the tick puts its end 4 ms before that.
         let opened = |ms: u64| counts.others(&HashMap::from([(end(5), ms * 1_000_000)]));
         assert_eq!(opened(100), Some(found(0, 0, 1)));
@@ -237,12 +237,12 @@ mod tests {
         let looks: [&[SocketEntry]; 3] = [&[], &[], &[socket(5, 3)]];
         let mut counts = RequestCounts::default();
         for (now_ns, sockets) in looks.iter().enumerate() {
-            counts.look(80, sockets, now_ns as u64);
+            counts.look(sockets, now_ns as u64);
         }
         counts.begin_window(0);
-        counts.look(80, &[socket(5, 9)], 7);
+        counts.look(&[socket(5, 9)], 7);
         assert_eq!(counts.others(&HashMap::new()), None, "the window is not over");
-        counts.end_window(80, &[], 7);
+        counts.end_window(Some(80), &[], 7);
         assert_eq!(counts.others(&HashMap::from([(end(5), 8)])), Some(found(1, 6, 0)));
         assert_eq!(counts.others(&HashMap::from([(end(5), 7)])), Some(found(0, 0, 6)));
     }
@@ -254,11 +254,11 @@ mod tests {
             ..socket(5, segments)
         };
         let mut counts = RequestCounts::default();
-        counts.look(80, &[at(1, 0), at(2, 0)], 0);
+        counts.look(&[at(1, 0), at(2, 0)], 0);
         counts.begin_window(0);
-        counts.look(80, &[at(1, 4), at(2, 9)], 7);
+        counts.look(&[at(1, 4), at(2, 9)], 7);
         let ended = TimeWait { local: Endpoint::new([127, 0, 0, 3].into(), 5), remote: end(80), age_ms: 0 };
-        counts.end_window(80, &[ended], 7);
+        counts.end_window(Some(80), &[ended], 7);
         assert_eq!(counts.others(&HashMap::from([(at(1, 0).remote, 0)])), Some(found(2, 10, 4)));
     }
 }

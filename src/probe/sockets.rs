@@ -2,12 +2,17 @@
 
 use std::{io, net::SocketAddr};
 
+use nix::sys::socket::UnixAddr;
+
 use super::inet_diag::{
-    SocketEntry, TCPDIAG_GETSOCK, TcpState, TimeWait, decode, decode_time_wait, request, request_listeners,
-    request_time_wait,
+    Side, SocketEntry, TCPDIAG_GETSOCK, TcpState, TimeWait, decode, decode_time_wait, request,
+    request_listeners, request_time_wait,
 };
 use super::netlink::Netlink;
 use super::server_sockets::ServerSockets;
+use super::unix_diag::{self, SOCK_DIAG_BY_FAMILY};
+use super::unix_sockets::UnixPeers;
+use crate::address::Address;
 
 /// One end of all connections, summed up. Sockets in TIME-WAIT are not asked for: they hold no data. Bytes that were
 /// received but not yet acknowledged are in the receive queue of one end and in the send queue of the other.
@@ -73,18 +78,18 @@ pub struct ListenReading {
 /// One instant of all sockets of one server, in the network namespace of the reader.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SocketReading {
-    /// The ends whose local port it is.
+    /// The server's ends.
     pub server: SideReading,
-    /// The ends whose remote port it is; nothing when the clients are on another machine.
+    /// The clients' ends; nothing when the clients are on another machine.
     pub client: SideReading,
     /// The listening sockets.
     pub listen: ListenReading,
 }
 
 impl SocketReading {
-    /// Sum up `sockets` as seen from `port`.
+    /// Sum up the sockets of a server and of its clients.
     #[must_use]
-    pub fn of(port: u16, sockets: &[SocketEntry]) -> Self {
+    pub fn of(sockets: &[SocketEntry]) -> Self {
         let mut reading = Self::default();
         for socket in sockets {
             if socket.state == TcpState::Listen {
@@ -92,17 +97,18 @@ impl SocketReading {
                 reading.listen.accept_queue += u64::from(socket.receive_queue);
                 reading.listen.backlog += u64::from(socket.send_queue);
                 reading.listen.drops += u64::from(socket.memory.drops);
-            } else if socket.local.port == port {
-                reading.server.add(socket);
             } else {
-                reading.client.add(socket);
+                match socket.side {
+                    Side::Server => reading.server.add(socket),
+                    Side::Client => reading.client.add(socket),
+                }
             }
         }
         reading
     }
 }
 
-/// Asks the kernel about the TCP sockets of a server, IPv4 and IPv6. Needs no privilege.
+/// Asks the kernel about the sockets of a server: TCP over IPv4 and IPv6, or UNIX-domain stream sockets. Needs no privilege.
 ///
 /// The server's are the sockets that listen at its address, and the connections to this machine that the same sockets
 /// accept, whatever their address. Another server may listen on the same port at another address.
@@ -112,6 +118,7 @@ pub struct SocketProbe {
     sockets: Vec<SocketEntry>,
     /// The server, as the last look found it.
     server: Option<ServerSockets>,
+    unix_peers: UnixPeers,
 }
 
 /// How often a dump that was not whole is asked for, in all.
@@ -123,23 +130,35 @@ impl SocketProbe {
     /// # Errors
     /// When netlink sockets are forbidden (a sandbox) or unknown.
     pub fn new() -> io::Result<Self> {
-        Ok(Self { netlink: Netlink::open()?, sockets: Vec::new(), server: None })
+        Ok(Self {
+            netlink: Netlink::open()?,
+            sockets: Vec::new(),
+            server: None,
+            unix_peers: UnixPeers::default(),
+        })
     }
 
     /// All sockets of the server at `address`, summed up.
     ///
     /// # Errors
-    /// What the kernel says: `NotFound` when it was built without `CONFIG_INET_DIAG`; `Interrupted` when no attempt
+    /// What the kernel says: `NotFound` when it was built without `CONFIG_INET_DIAG` (or `CONFIG_UNIX_DIAG`); `Interrupted` when no attempt
     /// gave a whole answer.
-    pub fn read(&mut self, address: SocketAddr) -> io::Result<SocketReading> {
-        Ok(SocketReading::of(address.port(), &self.sockets(address)?))
+    pub fn read(&mut self, address: impl Into<Address>) -> io::Result<SocketReading> {
+        Ok(SocketReading::of(&self.sockets(address)?))
     }
 
     /// All sockets of the server at `address`, one by one.
     ///
     /// # Errors
     /// As for [`SocketProbe::read`].
-    pub fn sockets(&mut self, address: SocketAddr) -> io::Result<Vec<SocketEntry>> {
+    pub fn sockets(&mut self, address: impl Into<Address>) -> io::Result<Vec<SocketEntry>> {
+        match address.into() {
+            Address::Inet(address) => self.inet_sockets(address),
+            Address::Unix(address) => self.unix_sockets(&address, &unix_diag::request()),
+        }
+    }
+
+    fn inet_sockets(&mut self, address: SocketAddr) -> io::Result<Vec<SocketEntry>> {
         let sockets = self.dump(address.port())?;
         let server = ServerSockets::new(address, sockets);
         let found = sockets.iter().filter(|socket| server.has(socket)).copied().collect();
@@ -153,26 +172,32 @@ impl SocketProbe {
     /// # Errors
     /// As for [`SocketProbe::read`].
     pub fn listeners(&mut self, port: u16) -> io::Result<Vec<SocketEntry>> {
-        let is_one = |socket: &SocketEntry| socket.local.port == port && socket.state == TcpState::Listen;
-        Ok(self.ask(&request_listeners(port), is_one)?.to_vec())
+        let is_one =
+            |socket: &SocketEntry| socket.local.port() == Some(port) && socket.state == TcpState::Listen;
+        Ok(self.ask_of(port, &request_listeners(port), is_one)?.to_vec())
     }
 
     /// The listening sockets that accept connections to `address`, with no more than their queues.
     ///
     /// # Errors
     /// As for [`SocketProbe::read`].
-    pub fn accepting(&mut self, address: SocketAddr) -> io::Result<Vec<SocketEntry>> {
+    pub fn accepting(&mut self, address: impl Into<Address>) -> io::Result<Vec<SocketEntry>> {
+        let address = match address.into() {
+            Address::Inet(address) => address,
+            Address::Unix(address) => return self.unix_sockets(&address, &unix_diag::request_listeners()),
+        };
         let sockets = self.listeners(address.port())?;
         let server = ServerSockets::new(address, &sockets);
         Ok(sockets.into_iter().filter(|socket| server.has(socket)).collect())
     }
 
     /// All connections to the server at `address` that have ended and that one end of still keeps its port for. Which
-    /// sockets are the server's is known since the last look at them.
+    /// sockets are the server's is known since the last look at them. Of a UNIX-domain socket nothing is left.
     ///
     /// # Errors
     /// As for [`SocketProbe::read`], but no second attempt is made.
-    pub fn time_wait(&mut self, address: SocketAddr) -> io::Result<Vec<TimeWait>> {
+    pub fn time_wait(&mut self, address: impl Into<Address>) -> io::Result<Vec<TimeWait>> {
+        let Address::Inet(address) = address.into() else { return Ok(Vec::new()) };
         let mut ended = Vec::new();
         let server = self.server.take().unwrap_or_else(|| ServerSockets::new(address, &[]));
         let answer = self.netlink.dump(TCPDIAG_GETSOCK, &request_time_wait(address.port()), |payload| {
@@ -187,23 +212,44 @@ impl SocketProbe {
     }
 
     fn dump(&mut self, port: u16) -> io::Result<&[SocketEntry]> {
-        self.ask(&request(port), |socket| socket.local.port == port || socket.remote.port == port)
+        let has_port =
+            |socket: &SocketEntry| [socket.local.port(), socket.remote.port()].contains(&Some(port));
+        self.ask_of(port, &request(port), has_port)
     }
 
-    /// What the kernel answers to this request, as far as it is wanted.
-    fn ask(
+    /// What the kernel answers to this request about TCP, as far as it is wanted.
+    fn ask_of(
         &mut self,
+        port: u16,
         request: &[u8],
         is_wanted: impl Fn(&SocketEntry) -> bool,
     ) -> io::Result<&[SocketEntry]> {
+        let mut sockets = std::mem::take(&mut self.sockets);
+        let decode = |payload: &[u8]| decode(payload, port).filter(|socket| is_wanted(socket));
+        self.ask(TCPDIAG_GETSOCK, request, &mut sockets, decode)?;
+        self.sockets = sockets;
+        Ok(&self.sockets)
+    }
+
+    fn unix_sockets(&mut self, address: &UnixAddr, request: &[u8]) -> io::Result<Vec<SocketEntry>> {
+        let mut sockets = Vec::new();
+        self.ask(SOCK_DIAG_BY_FAMILY, request, &mut sockets, unix_diag::decode)?;
+        Ok(self.unix_peers.entries(address, &sockets))
+    }
+
+    /// What the kernel answers to this request.
+    fn ask<T>(
+        &mut self,
+        kind: u16,
+        request: &[u8],
+        found: &mut Vec<T>,
+        decode: impl Fn(&[u8]) -> Option<T>,
+    ) -> io::Result<()> {
         let mut attempts_left = ATTEMPTS;
         loop {
-            self.sockets.clear();
-            let sockets = &mut self.sockets;
-            let answer = self.netlink.dump(TCPDIAG_GETSOCK, request, |payload| {
-                sockets.extend(decode(payload).filter(|socket| is_wanted(socket)));
-            });
-            let Err(error) = answer else { return Ok(&self.sockets) };
+            found.clear();
+            let answer = self.netlink.dump(kind, request, |payload| found.extend(decode(payload)));
+            let Err(error) = answer else { return Ok(()) };
             self.netlink = Netlink::open()?;
             attempts_left -= 1;
             if error.kind() != io::ErrorKind::Interrupted || attempts_left == 0 {
@@ -221,6 +267,35 @@ mod tests {
 
     use super::*;
     use crate::{address::Endpoint, sys};
+
+    #[test]
+    fn sockets_of_a_unix_server_are_read_at_both_ends() {
+        use std::os::unix::net::{UnixListener, UnixStream};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s");
+        let listener = UnixListener::bind(&path).unwrap();
+        let address: Address = format!("unix:{}", path.display()).parse().unwrap();
+        let client = UnixStream::connect(&path).unwrap();
+        let mut server = listener.accept().unwrap().0;
+        let _waiting = UnixStream::connect(&path).unwrap();
+        server.set_nonblocking(true).unwrap();
+        let mut written = 0;
+        while let Ok(bytes) = server.write(&[7; 8_192]) {
+            written += bytes as u64;
+        }
+        let mut probe = SocketProbe::new().unwrap();
+        let reading = probe.read(address).unwrap();
+        assert_eq!((reading.listen.sockets, reading.listen.accept_queue), (1, 1));
+        assert_eq!(reading.server.send_queue_bytes, written);
+        assert_eq!(reading.client.receive_queue_bytes, written);
+        assert!(reading.server.kernel_bytes >= written, "{reading:?}");
+        assert_eq!((reading.server.count(TcpState::Established), reading.client.sockets), (1, 1));
+        drop(client);
+        let reading = probe.read(address).unwrap();
+        assert_eq!((reading.server.count(TcpState::CloseWait), reading.client.sockets), (1, 0));
+        drop((server, listener));
+        assert!(probe.sockets(address).unwrap().is_empty());
+    }
 
     /// A listener, its address, and a connection to it: the client's end and the server's.
     fn connection(address: &str) -> (TcpListener, SocketAddr, TcpStream, TcpStream) {
@@ -320,6 +395,6 @@ mod tests {
         drop((client, server));
         assert!(probe.time_wait(address).unwrap().is_empty());
         probe.read(other).unwrap();
-        assert!(probe.time_wait(other).unwrap().iter().all(|wait| wait.remote.ip == other.ip()));
+        assert!(probe.time_wait(other).unwrap().iter().all(|wait| wait.remote.ip() == Some(other.ip())));
     }
 }

@@ -1,7 +1,6 @@
 //! All probes of a repeat, read at every sample.
 
 use std::{
-    net::SocketAddr,
     thread,
     time::{Duration, Instant},
 };
@@ -12,6 +11,7 @@ use super::{
     target::Target,
 };
 use crate::{
+    address::Address,
     metric::{Metric, Row},
     probe::{
         ConnectionTracker, HostProbe, Journal, ReferenceProbe, RequestCounts, Rest, SocketProbe,
@@ -35,6 +35,11 @@ const REST_PATIENCE: Duration = Duration::from_secs(1);
 /// The time that a server has to give memory back after the last client: timers of servers are slow.
 const SETTLE_LEAST: Duration = Duration::from_millis(200);
 const SETTLE_MOST: Duration = Duration::from_millis(400);
+
+/// What the kernel does not tell of a UNIX-domain socket (`unix_diag.h`).
+const NOT_OF_UNIX: &str = "not known for UNIX sockets, because the kernel does not tell: how long a connection made no progress \
+    and what held the server back from sending to it, requests of other clients, connections that the accept queue refused, \
+    and what stays in the kernel after a close; an eviction is a close there, as there is no RST";
 
 /// When something is looked at. All but [`Moment::Between`] are borders, at which everything is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +68,7 @@ pub(super) struct Watch {
     host: Option<HostProbe>,
     reference: Option<ReferenceProbe>,
     patience: Duration,
-    service: SocketAddr,
+    service: Address,
     pss_due_ns: u64,
     sockets_due_ns: u64,
     /// What could not be seen, and why, and what else a reader should know.
@@ -91,6 +96,9 @@ impl Watch {
                     .to_owned(),
             );
         }
+        if target.service().is_unix() {
+            notes.push(NOT_OF_UNIX.to_owned());
+        }
         let reference = target.admin().map(ReferenceProbe::new);
         if reference.is_none() {
             notes.push(
@@ -115,7 +123,7 @@ impl Watch {
     }
 
     /// The same of this machine alone: the server is observed by another process.
-    pub(super) fn of_host(service: SocketAddr, cores: &[usize]) -> Self {
+    pub(super) fn of_host(service: Address, cores: &[usize]) -> Self {
         Self {
             process: None,
             instructions: Err("the server's process was not measured".to_owned()),
@@ -276,10 +284,14 @@ impl Watch {
     /// Takes the sockets in that were dumped last, and those that are no more.
     fn end_window(&mut self) {
         let service = self.service;
+        if service.is_unix() {
+            // What others sent is not known.
+            return;
+        }
         let ended = self.sockets.as_mut().map(|sockets| sockets.time_wait(service));
         // Without them, what is seen of other clients is less, and no less true.
         self.requests.end_window(
-            service.port(),
+            service.inet().map(|service| service.port()),
             &ended.and_then(Result::ok).unwrap_or_default(),
             sys::monotonic_ns(),
         );
@@ -291,17 +303,20 @@ impl Watch {
         if moment == Moment::Between && now_ns < self.sockets_due_ns {
             return;
         }
-        let port = self.service.port();
         match sockets.sockets(self.service) {
             Ok(sockets) => {
-                self.tracker.look(port, &sockets, now_ns, sys::monotonic_ns());
-                self.requests.look(port, &sockets, now_ns);
-                let reading = SocketReading::of(port, &sockets);
+                self.tracker.look(&sockets, now_ns, sys::monotonic_ns());
+                if !self.service.is_unix() {
+                    self.requests.look(&sockets, now_ns);
+                }
+                let reading = SocketReading::of(&sockets);
                 row.set(Metric::ClientReceiveQueue, reading.client.receive_queue_bytes as f64);
                 row.set(Metric::ClientSendQueue, reading.client.send_queue_bytes as f64);
                 if reading.listen.sockets > 0 {
                     row.set(Metric::AcceptQueue, reading.listen.accept_queue as f64);
-                    row.set(Metric::ListenerDrops, reading.listen.drops as f64);
+                    if !self.service.is_unix() {
+                        row.set(Metric::ListenerDrops, reading.listen.drops as f64);
+                    }
                 }
                 // A server on another machine, or in another network namespace, has no sockets here.
                 if self.tracker.saw_server() {
@@ -312,7 +327,9 @@ impl Watch {
                     row.set(Metric::ServerSockets, reading.server.sockets as f64);
                     row.set(Metric::SocketsEstablished, reading.server.count(TcpState::Established) as f64);
                     row.set(Metric::SocketsCloseWait, reading.server.count(TcpState::CloseWait) as f64);
-                    row.set(Metric::SocketsClosing, reading.server.closing() as f64);
+                    if !self.service.is_unix() {
+                        row.set(Metric::SocketsClosing, reading.server.closing() as f64);
+                    }
                 }
             }
             Err(error) => self.note(format!("a sample of the kernel's sockets is missing: {error}")),

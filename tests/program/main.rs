@@ -26,6 +26,7 @@ mod signals;
 mod silence;
 mod sources;
 mod targets;
+mod unix_sockets;
 mod uploads;
 mod user_agent;
 mod validity;

@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    inet_diag::{SocketEntry, TcpState},
+    inet_diag::{Side, SocketEntry, TcpState},
     tracked_connection::{Followed, Look, TrackedConnection},
 };
 use crate::address::Endpoint;
 
-/// Follows the connections of a port from one look to the next.
+/// Follows the connections of a server from one look to the next.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(from = "Kept", into = "Kept")]
 pub struct ConnectionTracker {
@@ -32,15 +32,15 @@ impl ConnectionTracker {
         self.counts_from_ns = counts_from_ns;
     }
 
-    /// Takes in a look at all sockets of the server's port, which lasted from `from_ns` to `until_ns`.
-    pub fn look(&mut self, port: u16, sockets: &[SocketEntry], from_ns: u64, until_ns: u64) {
-        self.saw_server |= sockets.iter().any(|socket| socket.local.port == port);
+    /// Takes in a look at all sockets of the server, which lasted from `from_ns` to `until_ns`.
+    pub fn look(&mut self, sockets: &[SocketEntry], from_ns: u64, until_ns: u64) {
+        self.saw_server |= sockets.iter().any(is_servers);
         let counts = from_ns >= self.counts_from_ns;
         self.look = Look { before_ns: self.look.from_ns, from_ns, until_ns, counts };
         self.looks_ns.push(until_ns);
         let (look, mut seen) = (self.look, HashMap::with_capacity(self.open.len()));
         let mut left = HashMap::with_capacity(self.leaving.len());
-        for socket in sockets.iter().filter(|socket| socket.local.port == port) {
+        for socket in sockets.iter().filter(|socket| is_servers(socket)) {
             let peer = socket.remote;
             if is_leaving(socket.state) {
                 left.insert(peer, self.leave(socket));
@@ -131,6 +131,11 @@ fn ended(followed: &Followed, look: &Look) -> TrackedConnection {
     let held_ns = if tracked.held_ns == look.from_ns { look.before_ns } else { tracked.held_ns };
     tracked.ended = Some(super::Between::new(held_ns, look.until_ns));
     tracked
+}
+
+/// Whether the socket is at the server's end.
+fn is_servers(socket: &SocketEntry) -> bool {
+    socket.side == Side::Server
 }
 
 /// Whether the server still has it: not closed, whatever the peer did.

@@ -1,5 +1,7 @@
 //! Connections tracked over made-up samples.
 
+use std::num::NonZeroU32;
+
 use super::*;
 use crate::{
     probe::Between,
@@ -9,7 +11,7 @@ use crate::{
 const MS: u64 = 1_000_000;
 
 fn end(port: u16) -> Endpoint {
-    Endpoint { port, ..Endpoint::default() }
+    Endpoint::at_port(port)
 }
 
 /// The server's end of the connection from port 5, after so many bytes were acknowledged, the last segment so many
@@ -32,7 +34,7 @@ fn looked(looks: &[&[SocketEntry]]) -> Vec<TrackedConnection> {
     let mut tracker = ConnectionTracker::default();
     for (number, sockets) in looks.iter().enumerate() {
         let at = (number as u64 + 1) * 100 * MS;
-        tracker.look(80, sockets, at, at + 2 * MS);
+        tracker.look(sockets, at, at + 2 * MS);
     }
     tracker.all().collect()
 }
@@ -163,7 +165,7 @@ fn send_stalls_count_from_the_window_on() {
     let mut tracker = ConnectionTracker::default();
     tracker.count_from(300 * MS);
     for at in [100, 200, 300, 400] {
-        tracker.look(80, &busy(at * 1_000), at * MS, at * MS);
+        tracker.look(&busy(at * 1_000), at * MS, at * MS);
     }
     let send_stall = tracker.all().next().expect("one").send_stall;
     assert_eq!((send_stall.busy_us, send_stall.looks), (200_000, 2));
@@ -184,15 +186,37 @@ fn a_full_send_buffer_is_distinguished_from_few_waiting_bytes() {
 fn listeners_and_client_sockets_are_not_tracked() {
     assert!(!ConnectionTracker::default().saw_server());
     let listening = SocketEntry { remote: end(0), ..socket(TcpState::Listen, 0, 0) };
-    let client = SocketEntry { local: end(5), remote: end(80), ..socket(TcpState::Established, 1, 0) };
+    let client = SocketEntry {
+        side: Side::Client,
+        local: end(5),
+        remote: end(80),
+        ..socket(TcpState::Established, 1, 0)
+    };
     assert_eq!(ends(&[&[listening, client]]), []);
+}
+
+#[test]
+fn a_connection_over_a_unix_socket_is_held_and_ended_but_not_dated() {
+    let held = SocketEntry {
+        local: Endpoint::Unix { socket: 8 },
+        remote: Endpoint::Unix { socket: 9 },
+        memory: SocketMemory { sndbuf: 3_000, wmem_queued: 800, ..SocketMemory::default() },
+        ..socket(TcpState::Established, 0, 0)
+    };
+    let seen = looked(&[&[held], &[held], &[]])[0];
+    assert_eq!((seen.peer, seen.server_socket, seen.is_undated()), (held.remote, NonZeroU32::new(8), true));
+    assert_eq!((seen.ended.map(ms), seen.left_bytes), (Some((200, 302)), None));
+    assert!(seen.was_full, "three quarters of its send buffer are not free");
+    let mut roomy = held;
+    roomy.memory.wmem_queued = 700;
+    assert!(!looked(&[&[roomy], &[roomy]])[0].was_full);
 }
 
 #[test]
 fn an_event_is_noticed_by_the_second_sample_after_it() {
     let mut tracker = ConnectionTracker::default();
     for at in [100, 200, 300] {
-        tracker.look(80, &[], at, at + 2);
+        tracker.look(&[], at, at + 2);
     }
     assert_eq!(
         [50, 102, 201, 302].map(|at| tracker.noticed_by_ns(at)),
@@ -212,7 +236,7 @@ fn connections_from_one_port_at_two_addresses_are_two() {
     let mut seen = looked(&[&first, &then]);
     seen.sort_by_key(|tracked| tracked.peer);
     assert_eq!(
-        seen.iter().map(|tracked| tracked.peer.ip.to_string()).collect::<Vec<_>>(),
+        seen.iter().map(|tracked| tracked.peer.ip().unwrap().to_string()).collect::<Vec<_>>(),
         ["127.0.0.1", "127.0.0.2"]
     );
     assert_eq!(seen.iter().map(|tracked| ms(tracked.acked).0).collect::<Vec<_>>(), [60, 160]);

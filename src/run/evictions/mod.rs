@@ -7,6 +7,7 @@ use super::{
     target::{self, Build},
 };
 use crate::{
+    address::Endpoint,
     client::{Driven, Port},
     probe::{Between, Journal, ReportedEviction, TrackedConnection},
     profile::{Profile, Progress, ServerOptions},
@@ -28,6 +29,24 @@ pub(super) struct Evictions {
     pub(super) unmatched: u64,
     /// The resolution of the server's deadlines.
     pub(super) tick_ns: u64,
+}
+
+/// By what the connections of an end are looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Number {
+    /// A port, at whatever address: an older server does not say the address.
+    Port(u16),
+    /// A UNIX-domain socket.
+    Socket(u32),
+}
+
+impl Number {
+    fn of(end: Endpoint) -> Self {
+        match end {
+            Endpoint::Inet { port, .. } => Self::Port(port),
+            Endpoint::Unix { socket } => Self::Socket(socket),
+        }
+    }
 }
 
 /// What a server is asked for, and what it was started with: where a comparison gives one of two builds flags of its own,
@@ -57,9 +76,9 @@ impl<'a> Asked<'a> {
     ) -> Evictions {
         let journal = journal.unwrap_or_default();
         let listed = journal.evictions.len() as u64 + journal.lost;
-        let mut by_number: HashMap<u16, Vec<&Port>> = HashMap::new();
+        let mut by_number: HashMap<Number, Vec<&Port>> = HashMap::new();
         for port in &driven.ports {
-            by_number.entry(port.end.port).or_default().push(port);
+            by_number.entry(Number::of(port.end)).or_default().push(port);
         }
         let mut found = Evictions {
             lost: journal.lost + counted.saturating_sub(listed),
@@ -69,10 +88,15 @@ impl<'a> Asked<'a> {
         for reported in &journal.evictions {
             // The last connection that had this port, at this address, before the eviction.
             let is_at = |port: &&&Port| {
-                reported.peer_address.is_none_or(|ip| ip.to_canonical() == port.end.ip)
+                reported.peer_address.is_none_or(|ip| Some(ip.to_canonical()) == port.end.ip())
                     && port.opened_ns <= reported.at_ns.saturating_add(SLACK_NS)
             };
-            let ports = by_number.get(&reported.peer_port);
+            let number = match reported.socket {
+                None => Some(Number::Port(reported.peer_port)),
+                // The server names its own end, and its sockets tell the client's.
+                Some(socket) => outside.and_then(|outside| outside.client_of(socket)).map(Number::of),
+            };
+            let ports = number.and_then(|number| by_number.get(&number));
             let port = ports.and_then(|ports| ports.iter().rev().find(is_at).copied());
             found.unmatched += u64::from(port.is_none());
             let known =
@@ -174,7 +198,7 @@ impl Known<'_> {
     /// When that happened which the timeout counts from, as far as looks show.
     fn progress(&self, reason: &str, progress: Progress) -> Between {
         let ever = ANY.not_before(self.port.opened_ns);
-        let Some(seen) = &self.seen else { return ever };
+        let Some(seen) = self.seen.as_ref().filter(|seen| !seen.is_undated()) else { return ever };
         match reason {
             "send_timeout" => {
                 // While something waits in the server, its kernel takes nothing unless the peer has acknowledged

@@ -8,7 +8,7 @@ use crate::address::Endpoint;
 const MS: u64 = 1_000_000;
 
 /// The client's end.
-const OWN: Endpoint = Endpoint { ip: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), port: 5 };
+const OWN: Endpoint = Endpoint::Inet { ip: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), port: 5 };
 
 fn between(from_ms: u64, until_ms: u64) -> Between {
     Between::new(from_ms * MS, until_ms * MS)
@@ -47,8 +47,9 @@ fn of(reason: &str, progress_ms: u64, deadline_ms: u64, at_ms: u64) -> ReportedE
         index: 0,
         at_ns: at_ms * MS,
         reason: reason.into(),
-        peer_port: OWN.port,
-        peer_address: Some(OWN.ip),
+        peer_port: OWN.port().unwrap(),
+        peer_address: OWN.ip(),
+        socket: None,
         progress_ns: Some(progress_ms * MS),
         deadline_ns: Some(deadline_ms * MS),
         send_buffered: 0,

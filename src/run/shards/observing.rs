@@ -1,7 +1,5 @@
 //! An observer: it drives no client, and reads the server and its machine while shards do, by the same clock.
 
-use std::net::SocketAddr;
-
 use indexmap::IndexMap;
 
 use super::{
@@ -11,8 +9,9 @@ use super::{
     state::StateFile,
 };
 use crate::{
+    address::Address,
     client::Plan,
-    probe::{SocketProbe, TcpState},
+    probe::{Side, SocketProbe, TcpState},
     profile,
     run::{
         Build, Interrupt, Observer, RunError,
@@ -92,7 +91,7 @@ fn observe_at(
 
 /// Whether the clients have left: nobody tells the observer.
 struct Leaving {
-    service: SocketAddr,
+    service: Address,
     /// The clients stop no sooner, on the monotonic clock.
     stops_ns: u64,
     probe: Option<SocketProbe>,
@@ -120,10 +119,9 @@ impl Leaving {
     }
 
     fn connections(&mut self) -> Option<usize> {
-        let port = self.service.port();
         let sockets = self.probe.as_mut()?.sockets(self.service).ok()?;
         let is_open = |state| matches!(state, TcpState::Established | TcpState::CloseWait);
-        Some(sockets.iter().filter(|socket| socket.local.port == port && is_open(socket.state)).count())
+        Some(sockets.iter().filter(|socket| socket.side == Side::Server && is_open(socket.state)).count())
     }
 
     fn is_over(&mut self) -> bool {

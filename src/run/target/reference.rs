@@ -21,7 +21,7 @@ use super::{
     child::{in_words, spawn_badpeer, with_last_words},
     server::{Build, ServerExit, Target},
 };
-use crate::profile::ServerOptions;
+use crate::{address::Address, profile::ServerOptions};
 
 /// How long a server may take until it listens.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -35,7 +35,7 @@ const LAST_LINES: usize = 20;
 pub(super) struct Reference {
     child: Child,
     process: [u32; 1],
-    service: SocketAddr,
+    service: Address,
     admin: SocketAddr,
     words: Arc<Mutex<VecDeque<String>>>,
     listener: Option<JoinHandle<()>>,
@@ -64,13 +64,13 @@ impl Reference {
         let process = [child.id()];
         let shutdown_grace = SHUTDOWN_GRACE + options.drain.0;
         let mut target =
-            Self { child, process, service: unknown, admin: unknown, words, listener, shutdown_grace };
+            Self { child, process, service: unknown.into(), admin: unknown, words, listener, shutdown_grace };
         (target.service, target.admin) = target.await_addresses()?;
         Ok(target)
     }
 
     /// The first line of its output says where it listens.
-    fn await_addresses(&mut self) -> Result<(SocketAddr, SocketAddr), RunError> {
+    fn await_addresses(&mut self) -> Result<(Address, SocketAddr), RunError> {
         let (sender, receiver) = mpsc::channel();
         if let Some(stdout) = self.child.stdout.take() {
             in_background(move || {
@@ -106,7 +106,7 @@ fn in_background(work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>,
 }
 
 impl Target for Reference {
-    fn service(&self) -> SocketAddr {
+    fn service(&self) -> Address {
         self.service
     }
 
@@ -194,8 +194,8 @@ fn keep_last_lines(stderr: impl Read, words: &Mutex<VecDeque<String>>) {
 }
 
 /// Reads `listening on 127.0.0.1:4000, admin on 127.0.0.1:4001`.
-fn addresses(line: &str) -> Option<(SocketAddr, SocketAddr)> {
-    let (service, admin) = line.trim().strip_prefix("listening on ")?.split_once(", admin on ")?;
+fn addresses(line: &str) -> Option<(Address, SocketAddr)> {
+    let (service, admin) = line.trim_end().strip_prefix("listening on ")?.rsplit_once(", admin on ")?;
     Some((service.parse().ok()?, admin.parse().ok()?))
 }
 
@@ -229,7 +229,9 @@ mod tests {
     #[test]
     fn the_first_line_gives_the_addresses() {
         let found = addresses("listening on 127.0.0.1:4000, admin on 127.0.0.1:4001\n").expect("addresses");
-        assert_eq!((found.0.port(), found.1.port()), (4000, 4001));
+        assert_eq!((found.0.to_string().as_str(), found.1.port()), ("127.0.0.1:4000", 4001));
+        let found = addresses("listening on unix:/a, admin on b, admin on 127.0.0.1:1\n").expect("addresses");
+        assert_eq!(found.0.to_string(), "unix:/a, admin on b");
         assert_eq!(addresses("listening on 127.0.0.1:4000\n"), None);
         assert_eq!(addresses(""), None);
     }
