@@ -15,6 +15,7 @@ mod sending;
 mod shutdown;
 mod threads;
 mod timeouts;
+mod unix_sockets;
 
 use std::{
     io::{self, BufRead, BufReader, ErrorKind, Read, Write},
