@@ -22,7 +22,7 @@ fn read_answers(stream: &mut UnixStream, count: usize, size: usize) {
     stream.read_exact(&mut vec![0; count * (HEADER_BYTES + size)]).unwrap();
 }
 
-#[apply(timed_test!)]
+#[test]
 fn a_peer_that_has_all_answers_closes_and_does_not_reset() {
     for kind in ["dispatch = 'single'", "dispatch = 'reactors'", "dispatch = 'workers'", "trigger = 'edge'"] {
         let server = Running::start(&options(&format!("listen = 'unix:'\n{kind}")));
@@ -46,7 +46,7 @@ fn a_peer_that_has_all_answers_closes_and_does_not_reset() {
     }
 }
 
-#[apply(timed_test!)]
+#[test]
 fn what_came_before_a_close_is_answered_to_who_has_closed_one_direction() {
     let server = Running::start(&options("listen = 'unix:'"));
     let mut stream = connect(&server);
