@@ -99,13 +99,13 @@ pub(super) fn free_addresses(address: &str) -> Result<Vec<Address>, RunError> {
 pub(super) fn obstacle(path: &Path) -> Option<String> {
     match fs::metadata(path) {
         Err(error) => Some(match error.kind() {
-            std::io::ErrorKind::NotFound => "there is no such socket".to_owned(),
+            std::io::ErrorKind::NotFound => "there is no such socket; start the server first, or give the command that starts it".to_owned(),
             std::io::ErrorKind::PermissionDenied => {
                 "permission denied for its folder; run badpeer as a user who may enter it".to_owned()
             }
             _ => error.to_string(),
         }),
-        Ok(file) if !file.file_type().is_socket() => Some("it is no socket".to_owned()),
+        Ok(file) if !file.file_type().is_socket() => Some("it is no socket; give the path of the server's socket".to_owned()),
         Ok(_) => match access(path, AccessFlags::W_OK) {
             Err(Errno::EACCES) => Some(
                 "permission denied; run badpeer as a user who may write to the socket, or have the server make it with \
@@ -117,10 +117,16 @@ pub(super) fn obstacle(path: &Path) -> Option<String> {
     }
 }
 
+/// What to do about a UNIX-domain socket that is silent.
+pub(super) const NO_LISTENER: &str =
+    "nothing listens there; start the server first, or give the command that starts it";
+
 /// Why nothing listens at a UNIX-domain socket, which takes a connection where something does.
-pub(super) fn why_silent(path: &Path) -> String {
+pub(super) fn why_silent(path: &Path) -> &'static str {
     match UnixStream::connect(path).map_err(|error| error.raw_os_error().map(Errno::from_raw)) {
-        Err(Some(Errno::EPROTOTYPE)) => "it is no stream socket".to_owned(),
-        _ => "nothing listens there".to_owned(),
+        Err(Some(Errno::EPROTOTYPE)) => {
+            "it is no stream socket; badpeer drives servers at stream sockets only"
+        }
+        _ => NO_LISTENER,
     }
 }

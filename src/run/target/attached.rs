@@ -4,7 +4,9 @@ use std::{net::TcpStream, os::unix::net::UnixStream};
 
 use super::{
     RunError,
-    address::{PATIENCE, elsewhere, listening, obstacle, resolved, the_one_that_accepts, why_silent},
+    address::{
+        NO_LISTENER, PATIENCE, elsewhere, listening, obstacle, resolved, the_one_that_accepts, why_silent,
+    },
     server::{ServerExit, Target},
 };
 use crate::{
@@ -119,7 +121,7 @@ pub(in crate::run) fn reach(address: &str) -> Result<Reached, RunError> {
     };
     let service = match service {
         Address::Inet(service) => service,
-        Address::Unix(_) => return reach_unix(service).map_err(|why| unreachable(&why)),
+        Address::Unix(_) => return reach_unix(service),
     };
     if !Address::Inet(service).is_here() {
         TcpStream::connect_timeout(&service, PATIENCE).map_err(|error| unreachable(&error.to_string()))?;
@@ -133,15 +135,16 @@ pub(in crate::run) fn reach(address: &str) -> Result<Reached, RunError> {
     Ok(Reached { service: service.into(), listeners: Some(sockets) })
 }
 
-/// The same of a UNIX-domain socket; or why it cannot be reached.
-fn reach_unix(service: Address) -> Result<Reached, String> {
+/// The same of a UNIX-domain socket.
+fn reach_unix(service: Address) -> Result<Reached, RunError> {
+    let unreachable = |why: &str| RunError::Start(format!("cannot reach {service}: {why}"));
     if let Some(why) = service.path().and_then(obstacle) {
-        return Err(why);
+        return Err(unreachable(&why));
     }
-    let sockets = listening(&[service]).map_err(|error| error.to_string())?;
+    let sockets = listening(&[service])?;
     // In another network namespace it does not show, and can be reached all the same.
     if sockets.is_empty() && !accepts_unix(service) {
-        return Err(service.path().map_or_else(|| "nothing listens there".to_owned(), why_silent));
+        return Err(unreachable(service.path().map_or(NO_LISTENER, why_silent)));
     }
     Ok(Reached { service, listeners: Some(sockets) })
 }

@@ -2,8 +2,10 @@
 
 use std::{
     collections::VecDeque,
+    fs,
     io::{BufRead, BufReader, Read},
     net::SocketAddr,
+    path::{Path, PathBuf},
     process::Child,
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread::{self, JoinHandle},
@@ -21,7 +23,10 @@ use super::{
     child::{in_words, spawn_badpeer, with_last_words},
     server::{Build, ServerExit, Target},
 };
-use crate::{address::Address, profile::ServerOptions};
+use crate::{
+    address::Address,
+    profile::{ServerOptions, unix_path},
+};
 
 /// How long a server may take until it listens.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -36,6 +41,8 @@ pub(super) struct Reference {
     child: Child,
     process: [u32; 1],
     service: Address,
+    /// The file of its socket, at a fresh path: it is removed, however the server ends.
+    socket_file: Option<PathBuf>,
     admin: SocketAddr,
     words: Arc<Mutex<VecDeque<String>>>,
     listener: Option<JoinHandle<()>>,
@@ -63,9 +70,19 @@ impl Reference {
         let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
         let process = [child.id()];
         let shutdown_grace = SHUTDOWN_GRACE + options.drain.0;
-        let mut target =
-            Self { child, process, service: unknown.into(), admin: unknown, words, listener, shutdown_grace };
+        let mut target = Self {
+            child,
+            process,
+            service: unknown.into(),
+            socket_file: None,
+            admin: unknown,
+            words,
+            listener,
+            shutdown_grace,
+        };
         (target.service, target.admin) = target.await_addresses()?;
+        let is_fresh = options.listen == unix_path::FRESH;
+        target.socket_file = target.service.path().filter(|_| is_fresh).map(Path::to_owned);
         Ok(target)
     }
 
@@ -153,6 +170,10 @@ impl Drop for Reference {
     fn drop(&mut self) {
         if let Ok(None) = self.child.try_wait() {
             self.end();
+        }
+        if let Some(file) = &self.socket_file {
+            // A server that ends in order has done it.
+            let _ = fs::remove_file(file);
         }
     }
 }
