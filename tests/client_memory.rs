@@ -28,7 +28,7 @@ fn peak(count: usize) -> usize {
     let group: Group = toml::from_str(&group).expect("a group");
     let plan = Plan {
         accept_queue: None,
-        address,
+        address: address.into(),
         groups: vec![group],
         seed: 1,
         epoch_ns: monotonic_ns(),

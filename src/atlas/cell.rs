@@ -141,7 +141,7 @@ impl Cell {
         }
         self.good_failed = good_failed(repeat);
         let endings = repeat.group(super::profile::PEERS).map(|group| &group.server_endings);
-        let left = endings.map(|endings| (endings.left_sockets, endings.left_bytes));
+        let left = endings.and_then(|endings| endings.left_sockets.zip(endings.left_bytes));
         self.left_behind = left.filter(|(sockets, _)| *sockets > 0).or(self.left_behind);
         if repeat.died.is_none() {
             self.late_ns = gate::late_only(&record.profile, repeat).map(|ns| ns as u64);

@@ -40,6 +40,8 @@ pub struct About {
     pub sends_invalid_bytes: bool,
     /// Whether it leaves connections behind that neither side has ended.
     pub ends_silently: bool,
+    /// A UNIX-domain socket does not have it.
+    pub needs_tcp: bool,
     /// Whether its requests take much longer to arrive than those of a good client, while bytes keep coming.
     pub delays_requests: bool,
 }

@@ -26,6 +26,7 @@ pub(super) const DECLARATION: Declaration<Endless> = Declaration {
         is_idle: false,
         sends_invalid_bytes: false,
         ends_silently: false,
+        needs_tcp: false,
         delays_requests: false,
     },
     reads_everything: |_| false,

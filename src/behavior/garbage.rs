@@ -24,6 +24,7 @@ pub(super) const DECLARATION: Declaration<Garbage> = Declaration {
         is_idle: false,
         sends_invalid_bytes: true,
         ends_silently: false,
+        needs_tcp: false,
         delays_requests: false,
     },
     reads_everything: |_| false,

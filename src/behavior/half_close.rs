@@ -25,6 +25,7 @@ pub(super) const DECLARATION: Declaration<HalfClose> = Declaration {
         is_idle: false,
         sends_invalid_bytes: false,
         ends_silently: false,
+        needs_tcp: false,
         delays_requests: false,
     },
     reads_everything: |_| false,

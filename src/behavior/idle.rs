@@ -20,6 +20,7 @@ pub(super) const DECLARATION: Declaration<Idle> = Declaration {
         is_idle: true,
         sends_invalid_bytes: false,
         ends_silently: false,
+        needs_tcp: false,
         delays_requests: false,
     },
     reads_everything: |_| false,

@@ -29,6 +29,7 @@ pub(super) const DECLARATION: Declaration<Race> = Declaration {
         is_idle: false,
         sends_invalid_bytes: false,
         ends_silently: false,
+        needs_tcp: false,
         delays_requests: false,
     },
     reads_everything: |_| true,

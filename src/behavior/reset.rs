@@ -24,6 +24,7 @@ pub(super) const DECLARATION: Declaration<Reset> = Declaration {
         is_idle: false,
         sends_invalid_bytes: false,
         ends_silently: false,
+        needs_tcp: true,
         delays_requests: false,
     },
     reads_everything: |_| true,

@@ -23,6 +23,7 @@ pub(super) const DECLARATION: Declaration<SlowHeader> = Declaration {
         is_idle: false,
         sends_invalid_bytes: false,
         ends_silently: false,
+        needs_tcp: false,
         delays_requests: true,
     },
     reads_everything: |_| false,

@@ -28,6 +28,7 @@ pub(super) const DECLARATION: Declaration<Vanish> = Declaration {
         is_idle: false,
         sends_invalid_bytes: false,
         ends_silently: true,
+        needs_tcp: true,
         delays_requests: false,
     },
     reads_everything: |_| true,

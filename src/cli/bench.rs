@@ -18,7 +18,8 @@ const NAME: &str = "bench";
 #[derive(Debug, clap::Args)]
 #[command(allow_negative_numbers = true)]
 pub(super) struct Args {
-    /// Address of the server: HOST:PORT or http://HOST:PORT/PATH. With a command, port 0 takes a free port
+    /// Address of the server: HOST:PORT or http://HOST:PORT/PATH, or of a UNIX socket unix:/SOCKET or
+    /// http://unix:/SOCKET:/PATH. With a command, port 0 takes a free port, and unix: alone a fresh path
     address: String,
 
     #[command(flatten)]
@@ -42,8 +43,8 @@ pub(super) struct Args {
     #[command(flatten)]
     output: Output,
 
-    /// Command that starts the server for this run; badpeer stops it afterwards. {port}, {address} and {dir} are filled
-    /// in
+    /// Command that starts the server for this run; badpeer stops it afterwards. {port} or {socket}, {address} and {dir} are
+    /// filled in
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<String>,
 }

@@ -113,7 +113,9 @@ fn header(text: &str) -> Result<(String, String), String> {
 
 fn protocol(text: &str) -> Result<Protocol, String> {
     match text.to_lowercase().as_str() {
-        "http" => Err("write the address as http://HOST:PORT/PATH instead".to_owned()),
+        "http" => {
+            Err("write the address as http://HOST:PORT/PATH or http://unix:/SOCKET:/PATH instead".to_owned())
+        }
         "raw" => Err("protocol raw needs a profile that defines the bytes to send: see `badpeer list \
          protocols`"
             .to_owned()),

@@ -240,8 +240,8 @@ fn metrics() -> String {
 fn another_server() -> String {
     wrapped(
         "Another server instead: command = [PROGRAM, ARGUMENT, …] starts a program (with address, env, files, needs \
-         and install), attach = \"HOST:PORT\" or { address, pid } drives a running server; {port}, {address} and {dir} \
-         are filled in.",
+         and install), attach = \"HOST:PORT\", \"unix:/PATH\" or { address, pid } drives a running server; {port} or \
+         {socket}, {address} and {dir} are filled in.",
         2,
     )
 }

@@ -85,6 +85,9 @@ impl PhaseFlags {
 
 /// Whether the server is on this machine for certain, so that its memory can be measured.
 fn is_loopback(address: &str) -> bool {
+    if address.starts_with("unix:") {
+        return true;
+    }
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     bare == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())

@@ -2,6 +2,8 @@
 
 use url::Url;
 
+use crate::profile::unix_path;
+
 /// The address of the server, and the path for HTTP.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
@@ -11,7 +13,11 @@ pub(super) struct Place {
 
 /// Parses the address. Errors do not repeat it, because it may contain a password.
 pub(super) fn place(text: &str) -> Result<Place, String> {
-    const WRITE: &str = "write HOST:PORT, or http://HOST:PORT/PATH";
+    const WRITE: &str =
+        "write HOST:PORT, or http://HOST:PORT/PATH, or unix:/SOCKET, or http://unix:/SOCKET:/PATH";
+    if let Some(place) = unix_place(text) {
+        return place.map_err(|message| format!("<ADDRESS>: {message}"));
+    }
     let has_scheme = text.contains("://");
     let whole = if has_scheme { text.to_owned() } else { format!("tcp://{text}") };
     let url = Url::parse(&whole).map_err(|error| format!("<ADDRESS>: {error}: {WRITE}"))?;
@@ -44,6 +50,31 @@ pub(super) fn place(text: &str) -> Result<Place, String> {
     }
 }
 
+/// A UNIX-domain socket: `unix:/SOCKET`, or for HTTP `http://unix:/SOCKET:/PATH`, as nginx writes it (`proxy_pass`). `None` for
+/// another address.
+fn unix_place(text: &str) -> Option<Result<Place, String>> {
+    let scheme = "http://";
+    let is_http = text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    let address = if is_http { &text[scheme.len()..] } else { text };
+    unix_path::of(address)?;
+    if !is_http {
+        return Some(Ok(Place { address: address.to_owned(), path: None }));
+    }
+    let (address, path) = address.split_once(":/").map_or((address, ""), |(unix, rest)| {
+        // The first one follows `unix`.
+        rest.split_once(":/")
+            .map_or((address, ""), |(socket, path)| (&address[..unix.len() + 2 + socket.len()], path))
+    });
+    let url = Url::parse(&format!("http://localhost/{path}"));
+    Some(url.map_err(|error| error.to_string()).map(|url| {
+        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        Place {
+            address: address.trim_end_matches(':').to_owned(),
+            path: Some(format!("{}{query}", url.path())),
+        }
+    }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +96,13 @@ mod tests {
             ("http://host/a b?c#d", "host:80", Some("/a%20b?c")),
             ("http://[::1]/x", "[::1]:80", Some("/x")),
             ("http://host:0/", "host:0", Some("/")),
+            ("unix:/run/a.sock", "unix:/run/a.sock", None),
+            ("unix:a.sock", "unix:a.sock", None),
+            ("unix:@a", "unix:@a", None),
+            ("http://unix:/run/a.sock:/x?y=1", "unix:/run/a.sock", Some("/x?y=1")),
+            ("HTTP://unix:/run/a.sock", "unix:/run/a.sock", Some("/")),
+            ("http://unix:/run/a.sock:/", "unix:/run/a.sock", Some("/")),
+            ("http://unix:/run/a.sock:", "unix:/run/a.sock", Some("/")),
         ] {
             assert_eq!(read(text), Ok((address.to_owned(), path.map(str::to_owned))), "{text}");
         }

@@ -44,7 +44,8 @@ impl CloseReason {
 
 /// Whether a connection could not be opened by the peer's doing, not by ours.
 pub(super) fn is_refusal(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset)
+    // At a UNIX-domain socket whose server has ended there may be no file any more.
+    matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::NotFound)
 }
 
 /// What is known of a connection when it ends.

@@ -75,10 +75,9 @@ impl ConnectLimit {
             }
         };
         if has_room {
-            self.full_since_ns.store(0, Ordering::Release);
+            self.note_room();
         } else {
-            let _ =
-                self.full_since_ns.compare_exchange(0, now_ns.max(1), Ordering::AcqRel, Ordering::Acquire);
+            self.note_full(now_ns);
         }
         has_room
     }
@@ -99,6 +98,18 @@ impl ConnectLimit {
         let taken = waiting + u64::from(in_flight);
         let half = (most + 1).saturating_sub(taken) / 2 / u64::from(self.processes.max(1));
         Look::Room(u32::try_from(half.max(u64::from(taken == 0))).unwrap_or(u32::MAX))
+    }
+
+    /// The kernel has said that the queue has no room.
+    pub(super) fn note_full(&self, now_ns: u64) {
+        let _ = self.full_since_ns.compare_exchange(0, now_ns.max(1), Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// A connection has found room.
+    pub(super) fn note_room(&self) {
+        if self.full_since_ns.load(Ordering::Acquire) > 0 {
+            self.full_since_ns.store(0, Ordering::Release);
+        }
     }
 
     /// A handshake has begun.

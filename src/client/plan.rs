@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    net::SocketAddr,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
@@ -10,13 +9,13 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{connect_limit::AcceptQueue, share::Share};
-use crate::profile;
+use crate::{address::Address, profile};
 
 /// What the clients do, when and to whom.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Where the server listens.
-    pub address: SocketAddr,
+    pub address: Address,
     /// Who drives it.
     pub groups: Vec<profile::Group>,
     /// Fixes everything random.

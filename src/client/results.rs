@@ -1,6 +1,6 @@
 //! What the clients report: while they run, and when they are done.
 
-use std::{io, net::SocketAddr};
+use std::io;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use super::{
     latencies::{KeptLatencies, Latencies},
 };
 use crate::{
-    address::Endpoint,
+    address::{Address, Endpoint},
     metric::{Metric, Row},
     record::{Cause, GroupResult, ResourceExhaustion},
 };
@@ -145,7 +145,7 @@ pub enum DriveError {
     Threads(io::Error),
     /// No client can ever connect from here: the network cannot be reached, or it is not permitted.
     #[error("the clients cannot connect to {0}: {1}")]
-    Connect(SocketAddr, io::Error),
+    Connect(Box<Address>, io::Error),
 }
 
 fn remedy(error: &io::Error) -> &'static str {

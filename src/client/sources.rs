@@ -4,10 +4,10 @@
 //! to reach the same server. Of 19,800 connections to one listener each costs the clients 25 to 50 µs of CPU time if
 //! several addresses share them; from one address those after the 14,000th, which is half of the ports, cost 900 µs.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::{
-    address::{is_of_this_machine, local_ports},
+    address::{Address, is_of_this_machine, local_ports},
     profile,
 };
 
@@ -35,7 +35,7 @@ enum GroupSources {
 
 impl Sources {
     /// Those of these groups, of which each names its own or none, to this server.
-    pub(super) fn new(groups: &[profile::Group], server: SocketAddr) -> Self {
+    pub(super) fn new(groups: &[profile::Group], server: Address) -> Self {
         Self::of(groups, spreads(server).then(|| TURN.min(local_ports() / PART_OF_PORTS).max(1)))
     }
 
@@ -72,8 +72,9 @@ fn loopback(number: u32) -> IpAddr {
 
 /// Whether connections to this server come from several addresses although none is named: it is in the IPv4 loopback
 /// network, whose addresses are all this machine's. IPv6 has one loopback address.
-pub(crate) fn spreads(server: SocketAddr) -> bool {
-    let is_loopback = matches!(server.ip(), IpAddr::V4(ip) if ip.is_loopback());
+pub(crate) fn spreads(server: Address) -> bool {
+    let ip = server.inet().map(|server| server.ip());
+    let is_loopback = matches!(ip, Some(IpAddr::V4(ip)) if ip.is_loopback());
     // Some sandboxes have one of them only.
     is_loopback && is_of_this_machine(loopback(1)) && is_of_this_machine(loopback(LOOPBACK_ADDRESSES - 1))
 }
@@ -103,7 +104,7 @@ mod tests {
 
     #[test]
     fn elsewhere_the_kernel_chooses() {
-        for server in ["192.0.2.1:80", "[::1]:80", "[fd00::1]:80", "0.0.0.0:80"] {
+        for server in ["192.0.2.1:80", "[::1]:80", "[fd00::1]:80", "0.0.0.0:80", "unix:/a"] {
             assert!(!spreads(server.parse().expect("an address")), "{server}");
         }
         assert!(spreads("127.9.9.9:80".parse().expect("an address")));

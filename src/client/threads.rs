@@ -92,7 +92,7 @@ fn work(
         Ok(()) => None,
         Err(error) => {
             let exhaustion = exhausted(&error);
-            Some(exhaustion.ok_or(DriveError::Connect(plan.address, error))?)
+            Some(exhaustion.ok_or(DriveError::Connect(Box::new(plan.address), error))?)
         }
     };
     Ok(event_loop.finish(exhaustion))

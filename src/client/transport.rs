@@ -1,22 +1,31 @@
-//! The only code that makes system calls on a client's socket: plain TCP.
+//! The only code that makes system calls on a client's socket: plain TCP, or a UNIX-domain stream.
 
 use std::{
     io,
-    net::{IpAddr, Shutdown, SocketAddr, TcpStream},
+    net::{IpAddr, SocketAddr},
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
 };
 
 use nix::{
     errno::Errno,
+    fcntl::{FcntlArg, OFlag, fcntl},
     libc::linger,
     poll::{PollFd, PollFlags, PollTimeout},
-    sys::socket::{
-        self, AddressFamily, MsgFlags, SockFlag, SockType, SockaddrStorage,
-        sockopt::{IpBindAddressNoPort, Linger, RcvBuf, SndBuf, TcpNoDelay},
+    sys::{
+        socket::{
+            self, AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, SockaddrStorage, UnixAddr,
+            sockopt::{IpBindAddressNoPort, Linger, RcvBuf, SndBuf, SocketError, TcpNoDelay},
+        },
+        stat::fstat,
     },
 };
 
-use crate::{address::Endpoint, behavior::CloseMethod, profile::Group, sys};
+use crate::{
+    address::{Address, Endpoint},
+    behavior::CloseMethod,
+    profile::Group,
+    sys,
+};
 
 /// The event loop never waits for a socket, even one that it shares with threads that do; and a peer that is gone
 /// causes no signal.
@@ -24,7 +33,7 @@ const AT_ONCE: MsgFlags = MsgFlags::MSG_DONTWAIT.union(MsgFlags::MSG_NOSIGNAL);
 
 /// A client's end of a connection. It is closed when it is dropped.
 #[derive(Debug)]
-pub(super) struct Transport(TcpStream);
+pub(super) struct Transport(OwnedFd);
 
 impl Transport {
     /// System calls that it takes to open one, and to bind it before.
@@ -35,23 +44,31 @@ impl Transport {
     ///
     /// # Errors
     /// When there is no descriptor or no port left, when this machine does not have the source, or when the peer refuses at
-    /// once.
+    /// once. `WouldBlock` where the accept queue of a UNIX-domain socket is full: then nothing was begun.
     pub(super) fn connect(
+        address: Address,
+        source: Option<IpAddr>,
+        group: &Group,
+    ) -> io::Result<(Self, Endpoint)> {
+        match address {
+            Address::Inet(address) => Self::connect_inet(address, source, group),
+            Address::Unix(address) => Self::connect_unix(&address, group),
+        }
+    }
+
+    fn connect_inet(
         address: SocketAddr,
         source: Option<IpAddr>,
         group: &Group,
     ) -> io::Result<(Self, Endpoint)> {
         let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-        let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-        let socket: OwnedFd = socket::socket(family, SockType::Stream, flags, None)?;
+        let socket = open(family)?;
         socket::setsockopt(&socket, TcpNoDelay, &true)?;
         // The window is negotiated in the handshake: later is too late.
         if let Some(bytes) = group.recv_buffer {
             socket::setsockopt(&socket, RcvBuf, &(bytes.0 as usize))?;
         }
-        if let Some(bytes) = group.send_buffer {
-            socket::setsockopt(&socket, SndBuf, &(bytes.0 as usize))?;
-        }
+        set_send_buffer(&socket, group)?;
         if let Some(source) = source {
             bind(&socket, source)?;
         }
@@ -59,9 +76,18 @@ impl Transport {
             Ok(()) | Err(Errno::EINPROGRESS) => {}
             Err(error) => return Err(error.into()),
         }
-        let stream = TcpStream::from(socket);
-        let end = stream.local_addr()?.into();
-        Ok((Self(stream), end))
+        let end = socket::getsockname::<SockaddrStorage>(socket.as_raw_fd())?;
+        Ok((Self(socket), inet_end(&end)))
+    }
+
+    /// Connects at once or not at all: such a connection has no handshake (`unix_stream_connect()` in the kernel).
+    fn connect_unix(address: &UnixAddr, group: &Group) -> io::Result<(Self, Endpoint)> {
+        let socket = open(AddressFamily::Unix)?;
+        set_send_buffer(&socket, group)?;
+        socket::connect(socket.as_raw_fd(), address)?;
+        // Numbers of sockets have 32 bits (`get_next_ino()` in the kernel).
+        let end = Endpoint::Unix { socket: fstat(&socket)?.st_ino as u32 };
+        Ok((Self(socket), end))
     }
 
     /// The receive and send buffer that the kernel really gave, in bytes.
@@ -71,7 +97,10 @@ impl Transport {
 
     /// The pending error of the socket, if there is one; the socket reports each error only once.
     pub(super) fn take_error(&self) -> Option<io::Error> {
-        self.0.take_error().ok().flatten()
+        socket::getsockopt(&self.0, SocketError)
+            .ok()
+            .filter(|error| *error != 0)
+            .map(io::Error::from_raw_os_error)
     }
 
     /// Receives what is there; 0 at the end of the peer's stream.
@@ -97,7 +126,7 @@ impl Transport {
     pub(super) fn prepare_close(&self, method: CloseMethod) -> io::Result<()> {
         match method {
             CloseMethod::Close => Ok(()),
-            CloseMethod::HalfClose => self.0.shutdown(Shutdown::Write),
+            CloseMethod::HalfClose => Ok(socket::shutdown(self.0.as_raw_fd(), Shutdown::Write)?),
             // What is under way is dropped, and no port waits in TIME-WAIT.
             CloseMethod::Reset => {
                 Ok(socket::setsockopt(&self.0, Linger, &linger { l_onoff: 1, l_linger: 0 })?)
@@ -111,7 +140,7 @@ impl Transport {
     /// # Errors
     /// Where the peer was faster.
     pub(super) fn shutdown(&self) -> io::Result<()> {
-        self.0.shutdown(Shutdown::Both)
+        Ok(socket::shutdown(self.0.as_raw_fd(), Shutdown::Both)?)
     }
 
     /// Whether bytes came that were not read: a close is an RST then (`tcp_close` in the kernel).
@@ -130,9 +159,11 @@ impl Transport {
     /// # Errors
     /// When there is no descriptor left.
     pub(super) fn duplicate(&self, is_blocking: bool) -> io::Result<Self> {
-        let stream = self.0.try_clone()?;
-        stream.set_nonblocking(!is_blocking)?;
-        Ok(Self(stream))
+        let socket = self.0.try_clone()?;
+        let mut flags = OFlag::from_bits_retain(fcntl(&socket, FcntlArg::F_GETFL)?);
+        flags.set(OFlag::O_NONBLOCK, !is_blocking);
+        fcntl(&socket, FcntlArg::F_SETFL(flags))?;
+        Ok(Self(socket))
     }
 
     /// Receives as [`Self::receive`] does, but waits where the socket is one that blocks.
@@ -159,6 +190,23 @@ impl Transport {
         nix::poll::poll(&mut [PollFd::new(self.0.as_fd(), needed)], PollTimeout::from(most_ms))?;
         Ok(())
     }
+}
+
+fn open(family: AddressFamily) -> io::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    Ok(socket::socket(family, SockType::Stream, flags, None)?)
+}
+
+fn set_send_buffer(socket: &OwnedFd, group: &Group) -> io::Result<()> {
+    let set = |bytes: u64| socket::setsockopt(socket, SndBuf, &(bytes as usize));
+    Ok(group.send_buffer.map_or(Ok(()), |bytes| set(bytes.0))?)
+}
+
+/// The end of a TCP connection that the kernel names so.
+fn inet_end(address: &SockaddrStorage) -> Endpoint {
+    let four = address.as_sockaddr_in().map(|four| Endpoint::new(four.ip().into(), four.port()));
+    let six = || address.as_sockaddr_in6().map(|six| Endpoint::new(six.ip().into(), six.port()));
+    four.or_else(six).unwrap_or_default()
 }
 
 /// Has the connection come from this address. Its port is left to connect(2), which knows the other end: any port that has

@@ -124,7 +124,8 @@ pub(super) fn backlog(most: &str) -> Finding {
 
 /// Really tried: a port without sockets is asked for.
 pub(super) fn socket_diagnosis() -> Finding {
-    match SocketProbe::new().and_then(|mut probe| probe.read(([127, 0, 0, 1], 1).into())) {
+    match SocketProbe::new().and_then(|mut probe| probe.read(std::net::SocketAddr::from(([127, 0, 0, 1], 1))))
+    {
         Ok(_) => good("sock_diag", "answers".to_string()),
         Err(error) => good("sock_diag", format!("refused: {error}")).but(
             State::Missing,

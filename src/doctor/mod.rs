@@ -26,7 +26,11 @@ pub fn examine() -> Vec<Finding> {
     let mut findings = vec![
         checks::descriptors(soft, hard),
         client_ports(),
-        ports::source_addresses(&ports::addresses(), spreads(([127, 0, 0, 1], 0).into()), local_ports()),
+        ports::source_addresses(
+            &ports::addresses(),
+            spreads(std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()),
+            local_ports(),
+        ),
         checks::cores(machine.cores, allowed_cpus(0).len(), usable_cores),
         checks::topology(&Topology::read()),
         checks::kernel(&machine.kernel),

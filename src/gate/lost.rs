@@ -85,9 +85,14 @@ pub fn lost(profile: &Profile, repeat: &Repeat) -> super::Findings {
     }
     let (unseen, timed, by_word) = taken_on_trust(repeat);
     if is_much(unseen as f64, timed as f64) {
+        let remedy = if profile.server.is_unix() {
+            "At a UNIX socket the kernel does not say when a peer read; over TCP it does"
+        } else {
+            "Sample more often (sample_every)"
+        };
         let sentence = format!(
             "for {unseen} of {timed} evictions no sample of the server's sockets shows when they were due, so their \
-             lateness is known only from the server. Sample more often (sample_every)"
+             lateness is known only from the server. {remedy}"
         );
         tell(sentence, expects(Kind::Lateness));
     }

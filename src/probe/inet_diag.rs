@@ -42,7 +42,7 @@ impl TcpState {
         Self::Closing,
     ];
 
-    fn from_kernel(number: u8) -> Option<Self> {
+    pub(super) fn from_kernel(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|&state| state as u8 == number)
     }
 }
@@ -76,7 +76,7 @@ impl SocketEntry {
     /// One that listens on a port, at all addresses of IPv4.
     pub(super) fn listening(port: u16) -> Self {
         Self {
-            local: Endpoint { port, ..Endpoint::default() },
+            local: Endpoint::at_port(port),
             remote: Endpoint::default(),
             is_v6_only: false,
             state: TcpState::Listen,
@@ -293,7 +293,7 @@ mod tests {
         let mut found = Vec::new();
         let dumped = Netlink::open().unwrap().dump(TCPDIAG_GETSOCK, request, |payload| {
             let (local, remote) = ends(payload).unwrap();
-            found.push((local.port == port, remote.port == port));
+            found.push((local.port() == Some(port), remote.port() == Some(port)));
         });
         dumped.unwrap();
         found.sort_unstable();

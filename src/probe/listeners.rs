@@ -1,11 +1,9 @@
 //! Who listens at an address: from the listening socket's number to the processes that hold it.
 
-use std::{
-    fs, io,
-    net::{IpAddr, SocketAddr},
-};
+use std::{fs, io, net::IpAddr};
 
 use super::SocketProbe;
+use crate::address::Address;
 
 /// The processes that hold a listening socket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,7 +19,7 @@ pub struct Holders {
 ///
 /// # Errors
 /// As for [`SocketProbe::sockets`].
-pub fn listening(address: SocketAddr) -> io::Result<Vec<u32>> {
+pub fn listening(address: impl Into<Address>) -> io::Result<Vec<u32>> {
     let sockets = SocketProbe::new()?.accepting(address)?;
     Ok(sockets.iter().map(|socket| socket.inode).collect())
 }
@@ -30,7 +28,7 @@ pub fn listening(address: SocketAddr) -> io::Result<Vec<u32>> {
 #[must_use]
 pub fn addresses(port: u16) -> Vec<IpAddr> {
     let sockets = SocketProbe::new().and_then(|mut probe| probe.listeners(port)).unwrap_or_default();
-    let mut addresses: Vec<IpAddr> = sockets.iter().map(|socket| socket.local.ip).collect();
+    let mut addresses: Vec<IpAddr> = sockets.iter().filter_map(|socket| socket.local.ip()).collect();
     addresses.sort_unstable();
     addresses.dedup();
     addresses
@@ -121,7 +119,7 @@ mod tests {
     fn a_server_at_another_address_of_the_port_does_not_listen_at_this_one() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let at = |host: &str| listening(format!("{host}:{port}").parse().unwrap()).unwrap().len();
+        let at = |host: &str| listening(format!("{host}:{port}").parse::<Address>().unwrap()).unwrap().len();
         assert_eq!(["127.0.0.1", "127.0.0.2", "[::1]", "0.0.0.0"].map(at), [1, 0, 0, 1]);
         assert_eq!(addresses(port), ["127.0.0.1".parse::<IpAddr>().unwrap()]);
     }
@@ -131,7 +129,7 @@ mod tests {
         // Where there is IPv6.
         let Ok(listener) = TcpListener::bind("[::]:0") else { return };
         let port = listener.local_addr().unwrap().port();
-        let at = |host: &str| listening(format!("{host}:{port}").parse().unwrap()).unwrap().len();
+        let at = |host: &str| listening(format!("{host}:{port}").parse::<Address>().unwrap()).unwrap().len();
         assert_eq!(["127.0.0.1", "127.0.0.2", "[::1]"].map(at), [1, 1, 1]);
     }
 }

@@ -23,6 +23,8 @@ mod sockets;
 mod topology;
 mod tracked_connection;
 mod tree;
+mod unix_diag;
+mod unix_sockets;
 
 pub use between::Between;
 pub use connection_tracker::ConnectionTracker;

@@ -110,14 +110,14 @@ impl RequestCounts {
     }
 
     /// The window ends with the look that was just taken; these connections of the port had ended by then.
-    pub fn end_window(&mut self, port: u16, ended: &[TimeWait], now_ns: u64) {
+    pub fn end_window(&mut self, port: Option<u16>, ended: &[TimeWait], now_ns: u64) {
         self.is_over = true;
         let Some(began_ns) = self.window_began_ns else { return };
         let seen: HashSet<Endpoint> = self.open.values().chain(&self.ended).map(|peer| peer.end).collect();
         let ended_ns = |wait: &TimeWait| now_ns.saturating_sub(u64::from(wait.age_ms) * 1_000_000);
         let of_window = ended.iter().filter(|wait| ended_ns(wait) > began_ns);
         let peers = of_window.map(|wait| Peer {
-            end: if wait.local.port == port { wait.remote } else { wait.local },
+            end: if wait.local.port() == port { wait.remote } else { wait.local },
             seen_ns: ended_ns(wait) + TIME_WAIT_SLACK_NS,
             segments: 1,
             before: 0,
@@ -149,7 +149,7 @@ mod tests {
     use crate::sys::TcpInfo;
 
     fn end(port: u16) -> Endpoint {
-        Endpoint { port, ..Endpoint::default() }
+        Endpoint::at_port(port)
     }
 
     /// The server's end of a connection from this port on which so many segments have arrived.
@@ -173,7 +173,7 @@ mod tests {
             counts.look(sockets, now_ns);
             match second {
                 1 => counts.begin_window(now_ns),
-                _ if second + 1 == looks.len() => counts.end_window(80, time_wait, now_ns),
+                _ if second + 1 == looks.len() => counts.end_window(Some(80), time_wait, now_ns),
                 _ => {}
             }
         }
@@ -220,7 +220,7 @@ mod tests {
         counts.look(&[], 0);
         counts.begin_window(0);
         let ended = TimeWait { local: end(5), remote: end(80), age_ms: 104 };
-        counts.end_window(80, &[ended], 200_000_000);
+        counts.end_window(Some(80), &[ended], 200_000_000);
         // It was opened 100 ms ago: the tick puts its end 4 ms before that.
         let opened = |ms: u64| counts.others(&HashMap::from([(end(5), ms * 1_000_000)]));
         assert_eq!(opened(100), Some(found(0, 0, 1)));
@@ -243,7 +243,7 @@ mod tests {
         counts.begin_window(0);
         counts.look(&[socket(5, 9)], 7);
         assert_eq!(counts.others(&HashMap::new()), None, "the window is not over");
-        counts.end_window(80, &[], 7);
+        counts.end_window(Some(80), &[], 7);
         assert_eq!(counts.others(&HashMap::from([(end(5), 8)])), Some(found(1, 6, 0)));
         assert_eq!(counts.others(&HashMap::from([(end(5), 7)])), Some(found(0, 0, 6)));
     }
@@ -259,7 +259,7 @@ mod tests {
         counts.begin_window(0);
         counts.look(&[at(1, 4), at(2, 9)], 7);
         let ended = TimeWait { local: Endpoint::new([127, 0, 0, 3].into(), 5), remote: end(80), age_ms: 0 };
-        counts.end_window(80, &[ended], 7);
+        counts.end_window(Some(80), &[ended], 7);
         assert_eq!(counts.others(&HashMap::from([(at(1, 0).remote, 0)])), Some(found(2, 10, 4)));
     }
 }

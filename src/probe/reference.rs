@@ -26,11 +26,14 @@ pub struct ReportedEviction {
     pub at_ns: u64,
     /// The one reason: the key of the server that set the limit or timeout, such as `send_timeout`, or `protocol`.
     pub reason: String,
-    /// The client's port.
+    /// The client's port; 0 where it has none.
     pub peer_port: u16,
     /// The client's address; `None` from an older server, which does not say it.
     #[serde(default)]
     pub peer_address: Option<IpAddr>,
+    /// The number of the server's own socket, where its clients have no address: at a UNIX-domain socket.
+    #[serde(default)]
+    pub socket: Option<u32>,
     /// For a timeout: what it was counted from.
     pub progress_ns: Option<u64>,
     /// For a timeout: when it ended.
@@ -141,6 +144,7 @@ mod tests {
             reason: "send_timeout".into(),
             peer_port: 7,
             peer_address: None,
+            socket: None,
             progress_ns: Some(1),
             deadline_ns: Some(8),
             send_buffered: 0,

@@ -20,7 +20,7 @@ impl ServerSockets {
     pub(super) fn new(address: SocketAddr, sockets: &[SocketEntry]) -> Self {
         let port = address.port();
         let is_listening =
-            |socket: &&SocketEntry| socket.state == TcpState::Listen && socket.local.port == port;
+            |socket: &&SocketEntry| socket.state == TcpState::Listen && socket.local.port() == Some(port);
         let listening: Vec<SocketEntry> = sockets.iter().filter(is_listening).copied().collect();
         let ip = reached(address.ip());
         let accepting = accepting(&listening, ip);
@@ -43,8 +43,9 @@ impl ServerSockets {
     fn has_ends(&self, local: Endpoint, remote: Endpoint) -> bool {
         // Behind a port of another machine is another server, whatever listens here.
         let is_here = |ip: IpAddr| ip == self.ip || ip.to_canonical().is_loopback();
-        (local.port == self.port && self.leads_to(local.ip))
-            || (remote.port == self.port && is_here(remote.ip) && self.leads_to(remote.ip))
+        let at_port = |end: Endpoint| end.ip().filter(|_| end.port() == Some(self.port));
+        at_port(local).is_some_and(|ip| self.leads_to(ip))
+            || at_port(remote).is_some_and(|ip| is_here(ip) && self.leads_to(ip))
     }
 
     /// Whether connections to the address `ip` of this machine are accepted by the same sockets.
@@ -83,7 +84,7 @@ fn best_fit(listening: &[SocketEntry], ip: IpAddr) -> Option<u8> {
 /// How well a listening socket fits an address, if it does: that address itself comes before any address of the family, and
 /// that before any address of IPv6 for IPv4 (`inet_lookup_listener()` and `compute_score()`, `net/ipv4/inet_hashtables.c`).
 fn fit(listening: &SocketEntry, ip: IpAddr) -> Option<u8> {
-    match (listening.local.ip, ip) {
+    match (listening.local.ip()?, ip) {
         (local, ip) if local == ip => Some(2),
         (IpAddr::V4(local), IpAddr::V4(_)) if local.is_unspecified() => Some(1),
         (IpAddr::V6(local), IpAddr::V6(_)) if local.is_unspecified() => Some(1),

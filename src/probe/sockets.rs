@@ -2,6 +2,8 @@
 
 use std::{io, mem, net::SocketAddr};
 
+use nix::sys::socket::UnixAddr;
+
 use super::inet_diag::{
     SocketEntry, TCPDIAG_GETSOCK, TimeWait, decode, decode_time_wait, request_clients, request_listeners,
     request_server, request_time_wait,
@@ -9,8 +11,11 @@ use super::inet_diag::{
 use super::netlink::Netlink;
 use super::server_sockets::ServerSockets;
 use super::socket_reading::{ClientQueues, SocketReading};
+use super::unix_diag::{self, SOCK_DIAG_BY_FAMILY};
+use super::unix_sockets::UnixPeers;
+use crate::address::Address;
 
-/// Asks the kernel about the TCP sockets of a server, IPv4 and IPv6. Needs no privilege.
+/// Asks the kernel about the sockets of a server: TCP over IPv4 and IPv6, or UNIX-domain stream sockets. Needs no privilege.
 ///
 /// The server's are the sockets that listen at its address, and the connections to this machine that the same sockets
 /// accept, whatever their address. Another server may listen on the same port at another address.
@@ -20,6 +25,9 @@ pub struct SocketProbe {
     sockets: Vec<SocketEntry>,
     /// The server, as the last look found it.
     server: Option<ServerSockets>,
+    unix_peers: UnixPeers,
+    /// The clients' ends at the last look at a server that listens at a UNIX-domain socket.
+    unix_clients: ClientQueues,
 }
 
 /// How often a dump that was not whole is asked for, in all.
@@ -31,15 +39,21 @@ impl SocketProbe {
     /// # Errors
     /// When netlink sockets are forbidden (a sandbox) or unknown.
     pub fn new() -> io::Result<Self> {
-        Ok(Self { netlink: Netlink::open()?, sockets: Vec::new(), server: None })
+        Ok(Self {
+            netlink: Netlink::open()?,
+            sockets: Vec::new(),
+            server: None,
+            unix_peers: UnixPeers::default(),
+            unix_clients: ClientQueues::default(),
+        })
     }
 
     /// All sockets of the server at `address`, summed up.
     ///
     /// # Errors
-    /// What the kernel says: `NotFound` when it was built without `CONFIG_INET_DIAG`; `Interrupted` when no attempt
+    /// What the kernel says: `NotFound` when it was built without `CONFIG_INET_DIAG` (or `CONFIG_UNIX_DIAG`); `Interrupted` when no attempt
     /// gave a whole answer.
-    pub fn read(&mut self, address: SocketAddr) -> io::Result<SocketReading> {
+    pub fn read(&mut self, address: impl Into<Address>) -> io::Result<SocketReading> {
         Ok(SocketReading::of(self.sockets(address)?))
     }
 
@@ -48,12 +62,20 @@ impl SocketProbe {
     ///
     /// # Errors
     /// As for [`SocketProbe::read`].
-    pub fn sockets(&mut self, address: SocketAddr) -> io::Result<&[SocketEntry]> {
-        self.ask(&request_server(address.port()))?;
+    pub fn sockets(&mut self, address: impl Into<Address>) -> io::Result<&[SocketEntry]> {
+        match address.into() {
+            Address::Inet(address) => self.inet_sockets(address)?,
+            Address::Unix(address) => self.unix_sockets(&address, &unix_diag::request())?,
+        }
+        Ok(&self.sockets)
+    }
+
+    fn inet_sockets(&mut self, address: SocketAddr) -> io::Result<()> {
+        self.ask_of_tcp(&request_server(address.port()))?;
         let server = ServerSockets::new(address, &self.sockets);
         self.sockets.retain(|socket| server.has(socket));
         self.server = Some(server);
-        Ok(&self.sockets)
+        Ok(())
     }
 
     /// The ends of the clients on this machine of the server at `address`. Which sockets are the server's is known since the
@@ -61,14 +83,22 @@ impl SocketProbe {
     ///
     /// # Errors
     /// As for [`SocketProbe::read`].
-    pub fn client_queues(&mut self, address: SocketAddr) -> io::Result<ClientQueues> {
+    pub fn client_queues(&mut self, address: impl Into<Address>) -> io::Result<ClientQueues> {
+        // Over UNIX-domain sockets, the last look has read them as well.
+        let Address::Inet(address) = address.into() else { return Ok(self.unix_clients) };
         let server = self.server.take().unwrap_or_else(|| ServerSockets::new(address, &[]));
         let mut queues = ClientQueues::default();
-        let answer = self.attempt(&request_clients(address.port()), |answered| match answered {
-            Answered::Nothing => queues = ClientQueues::default(),
-            Answered::Socket(socket) if server.has(&socket) => queues.add(&socket),
-            Answered::Socket(_) => {}
-        });
+        let answer =
+            self.attempt(
+                TCPDIAG_GETSOCK,
+                &request_clients(address.port()),
+                decode,
+                |answered| match answered {
+                    Answered::Nothing => queues = ClientQueues::default(),
+                    Answered::Socket(socket) if server.has(&socket) => queues.add(&socket),
+                    Answered::Socket(_) => {}
+                },
+            );
         self.server = Some(server);
         answer.map(|()| queues)
     }
@@ -79,7 +109,7 @@ impl SocketProbe {
     /// # Errors
     /// As for [`SocketProbe::read`].
     pub fn listeners(&mut self, port: u16) -> io::Result<Vec<SocketEntry>> {
-        self.ask(&request_listeners(port))?;
+        self.ask_of_tcp(&request_listeners(port))?;
         Ok(self.sockets.clone())
     }
 
@@ -87,18 +117,26 @@ impl SocketProbe {
     ///
     /// # Errors
     /// As for [`SocketProbe::read`].
-    pub fn accepting(&mut self, address: SocketAddr) -> io::Result<Vec<SocketEntry>> {
+    pub fn accepting(&mut self, address: impl Into<Address>) -> io::Result<Vec<SocketEntry>> {
+        let address = match address.into() {
+            Address::Inet(address) => address,
+            Address::Unix(address) => {
+                self.unix_sockets(&address, &unix_diag::request_listeners())?;
+                return Ok(self.sockets.clone());
+            }
+        };
         let sockets = self.listeners(address.port())?;
         let server = ServerSockets::new(address, &sockets);
         Ok(sockets.into_iter().filter(|socket| server.has(socket)).collect())
     }
 
     /// All connections to the server at `address` that have ended and that one end of still keeps its port for. Which
-    /// sockets are the server's is known since the last look at them.
+    /// sockets are the server's is known since the last look at them. Of a UNIX-domain socket nothing is left.
     ///
     /// # Errors
     /// As for [`SocketProbe::read`], but no second attempt is made.
-    pub fn time_wait(&mut self, address: SocketAddr) -> io::Result<Vec<TimeWait>> {
+    pub fn time_wait(&mut self, address: impl Into<Address>) -> io::Result<Vec<TimeWait>> {
+        let Address::Inet(address) = address.into() else { return Ok(Vec::new()) };
         let mut ended = Vec::new();
         let server = self.server.take().unwrap_or_else(|| ServerSockets::new(address, &[]));
         let answer = self.netlink.dump(TCPDIAG_GETSOCK, &request_time_wait(address.port()), |payload| {
@@ -112,10 +150,10 @@ impl SocketProbe {
         Ok(ended)
     }
 
-    /// Keeps what the kernel answers to this request, in place of what was there.
-    fn ask(&mut self, request: &[u8]) -> io::Result<()> {
+    /// Keeps what the kernel answers to this request about TCP, in place of what was there.
+    fn ask_of_tcp(&mut self, request: &[u8]) -> io::Result<()> {
         let mut sockets = mem::take(&mut self.sockets);
-        let answer = self.attempt(request, |answered| match answered {
+        let answer = self.attempt(TCPDIAG_GETSOCK, request, decode, |answered| match answered {
             Answered::Nothing => sockets.clear(),
             Answered::Socket(socket) => sockets.push(socket),
         });
@@ -123,12 +161,29 @@ impl SocketProbe {
         answer
     }
 
+    /// Keeps the sockets of the server at this address, in place of what was there, and sums up those of its clients.
+    fn unix_sockets(&mut self, address: &UnixAddr, request: &[u8]) -> io::Result<()> {
+        let mut all = Vec::new();
+        self.attempt(SOCK_DIAG_BY_FAMILY, request, unix_diag::decode, |answered| match answered {
+            Answered::Nothing => all.clear(),
+            Answered::Socket(socket) => all.push(socket),
+        })?;
+        self.unix_clients = self.unix_peers.entries(address, &all, &mut self.sockets);
+        Ok(())
+    }
+
     /// Hands on what the kernel answers to this request, until an answer was whole.
-    fn attempt(&mut self, request: &[u8], mut each: impl FnMut(Answered)) -> io::Result<()> {
+    fn attempt<T>(
+        &mut self,
+        kind: u16,
+        request: &[u8],
+        decode: impl Fn(&[u8]) -> Option<T>,
+        mut each: impl FnMut(Answered<T>),
+    ) -> io::Result<()> {
         let mut attempts_left = ATTEMPTS;
         loop {
             each(Answered::Nothing);
-            let answer = self.netlink.dump(TCPDIAG_GETSOCK, request, |payload| {
+            let answer = self.netlink.dump(kind, request, |payload| {
                 if let Some(socket) = decode(payload) {
                     each(Answered::Socket(socket));
                 }
@@ -144,10 +199,10 @@ impl SocketProbe {
 }
 
 /// A part of what the kernel answers.
-enum Answered {
+enum Answered<T> {
     /// What came until now is void.
     Nothing,
-    Socket(SocketEntry),
+    Socket(T),
 }
 
 #[cfg(test)]
@@ -158,6 +213,37 @@ mod tests {
 
     use super::*;
     use crate::{address::Endpoint, probe::TcpState, sys};
+
+    #[test]
+    fn sockets_of_a_unix_server_are_read_at_both_ends() {
+        use std::os::unix::net::{UnixListener, UnixStream};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s");
+        let listener = UnixListener::bind(&path).unwrap();
+        let address: Address = format!("unix:{}", path.display()).parse().unwrap();
+        let client = UnixStream::connect(&path).unwrap();
+        let mut server = listener.accept().unwrap().0;
+        let _waiting = UnixStream::connect(&path).unwrap();
+        server.set_nonblocking(true).unwrap();
+        let mut written = 0;
+        while let Ok(bytes) = server.write(&[7; 8_192]) {
+            written += bytes as u64;
+        }
+        let mut probe = SocketProbe::new().unwrap();
+        let reading = probe.read(address).unwrap();
+        assert_eq!((reading.listen.sockets, reading.listen.accept_queue), (1, 1));
+        assert_eq!(reading.server.send_queue_bytes, written);
+        let clients = probe.client_queues(address).unwrap();
+        assert_eq!((clients.sockets, clients.receive_queue_bytes), (1, written));
+        assert!(reading.server.kernel_bytes >= written, "{reading:?}");
+        assert_eq!(reading.server.count(TcpState::Established), 1);
+        drop(client);
+        let reading = probe.read(address).unwrap();
+        assert_eq!(reading.server.count(TcpState::CloseWait), 1);
+        assert_eq!(probe.client_queues(address).unwrap().sockets, 0);
+        drop((server, listener));
+        assert!(probe.sockets(address).unwrap().is_empty());
+    }
 
     /// A listener, its address, and a connection to it: the client's end and the server's.
     fn connection(address: &str) -> (TcpListener, SocketAddr, TcpStream, TcpStream) {
@@ -258,7 +344,7 @@ mod tests {
         drop((client, server));
         assert!(probe.time_wait(address).unwrap().is_empty());
         probe.read(other).unwrap();
-        assert!(probe.time_wait(other).unwrap().iter().all(|wait| wait.remote.ip == other.ip()));
+        assert!(probe.time_wait(other).unwrap().iter().all(|wait| wait.remote.ip() == Some(other.ip())));
     }
 
     #[test]
@@ -270,7 +356,7 @@ mod tests {
         let _accepted = clients.each_ref().map(|_| listener.accept().unwrap());
         let mut probe = SocketProbe::new().unwrap();
         for address in ["127.0.0.1", "[::1]", "[::]", "0.0.0.0", "[::ffff:127.0.0.1]"] {
-            let address = format!("{address}:{port}").parse().unwrap();
+            let address: SocketAddr = format!("{address}:{port}").parse().unwrap();
             let reading = probe.read(address).unwrap();
             assert_eq!((reading.listen.sockets, reading.server.sockets), (1, 3), "{address}");
             assert_eq!(probe.client_queues(address).unwrap().sockets, 3, "{address}");

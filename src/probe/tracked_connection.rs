@@ -1,5 +1,7 @@
 //! One connection as the server's own socket shows it in each sample: bounds of its last progress.
 
+use std::num::NonZeroU32;
+
 use super::{
     between::Between,
     inet_diag::SocketEntry,
@@ -17,6 +19,9 @@ const MS: u64 = 1_000_000;
 pub struct TrackedConnection {
     /// The client's end.
     pub peer: Endpoint,
+    /// The number of the server's socket, if it is a UNIX-domain socket.
+    #[serde(default)]
+    pub server_socket: Option<NonZeroU32>,
     /// The first look that saw it.
     pub first: Between,
     /// The last look that saw it held by the server began then.
@@ -49,6 +54,15 @@ pub struct TrackedConnection {
     pub has_waited: bool,
     /// So many of them that the kernel took no more from the server (`sk_stream_is_writeable`).
     pub was_full: bool,
+}
+
+impl TrackedConnection {
+    /// Whether it is not known when there was progress: the kernel counts no bytes and dates nothing that goes over a
+    /// UNIX-domain socket.
+    #[must_use]
+    pub const fn is_undated(&self) -> bool {
+        self.server_socket.is_some()
+    }
 }
 
 /// When a look was taken, and the one before.
@@ -94,8 +108,11 @@ impl Followed {
     /// A connection that was not there at the look before.
     pub(super) fn first(socket: &SocketEntry, look: &Look) -> Self {
         let anew = look.since_last();
+        let server_socket =
+            if let Endpoint::Unix { socket } = socket.local { NonZeroU32::new(socket) } else { None };
         let tracked = TrackedConnection {
             peer: socket.remote,
+            server_socket,
             first: Between::new(look.from_ns, look.until_ns),
             acked: anew,
             received: anew,
@@ -123,6 +140,23 @@ impl Followed {
 
     /// Takes in another look.
     pub(super) fn see(&mut self, socket: &SocketEntry, look: &Look) {
+        if self.tracked.is_undated() {
+            self.see_unix(socket, look);
+        } else {
+            self.see_tcp(socket, look);
+        }
+    }
+
+    /// Over a UNIX-domain socket the kernel tells no more than what waits now.
+    fn see_unix(&mut self, socket: &SocketEntry, look: &Look) {
+        self.tracked.held_ns = look.from_ns;
+        // `unix_writable()`: the server is not told of room before three quarters of its send buffer are free.
+        let is_full = u64::from(socket.memory.wmem_queued) * 4 > u64::from(socket.memory.sndbuf);
+        self.tracked.has_waited |= is_full;
+        self.tracked.was_full |= is_full;
+    }
+
+    fn see_tcp(&mut self, socket: &SocketEntry, look: &Look) {
         let tcp = &socket.tcp;
         let moved = tcp.bytes_acked > self.acked;
         let arrived = tcp.bytes_received > self.received;

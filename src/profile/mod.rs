@@ -25,10 +25,12 @@ mod place;
 mod protocol;
 pub mod secrets;
 mod server;
+mod server_address;
 mod shipped;
 mod source_addresses;
 mod suggestion;
 mod target;
+pub(crate) mod unix_path;
 mod value;
 
 pub use self::{

@@ -1,6 +1,6 @@
 //! The server: the keys of `[server]` are the reference server's knobs, or they name another server.
 
-use std::{fmt, net::Ipv6Addr, path::PathBuf};
+use std::{fmt, path::PathBuf};
 
 use indexmap::IndexMap;
 use serde::{
@@ -9,7 +9,10 @@ use serde::{
 };
 use toml::{Table, Value};
 
-use super::{Attach, ServerOptions};
+use super::{
+    Attach, ServerOptions, server_address,
+    unix_path::{self, FRESH},
+};
 
 /// The server that a profile drives.
 #[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
@@ -26,14 +29,15 @@ pub enum Target {
     },
 }
 
-/// A program that listens on TCP. In its command, environment and files, `{port}` is its port, `{address}` its address
-/// with the port, and `{dir}` a fresh private directory that holds its files.
+/// A program that listens. In its command, environment and files, `{port}` is its port, `{socket}` the path of its UNIX-domain
+/// socket, `{address}` its address with the port, or `unix:` and the path, and `{dir}` a fresh private directory that holds
+/// its files.
 #[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Program {
     /// The program and its arguments. It must stay in the foreground.
     pub command: Vec<String>,
-    /// Address to listen on; port 0 takes a free one.
+    /// Address to listen on; port 0 takes a free one, and `unix:` a path in `{dir}`.
     #[schemars(default = "any_port")]
     pub address: String,
     /// Variables that are added to its environment.
@@ -91,11 +95,26 @@ impl Target {
         match self {
             Self::Reference(options) => options.check().map_err(|(key, message)| (key, message.to_owned())),
             Self::Program(program) => program.check(),
-            Self::Attached { attach } => match port(&attach.address) {
-                Some(1..) => Ok(()),
-                _ => Err(("attach", format!("{NO_ADDRESS}: write 127.0.0.1:8080"))),
-            },
+            Self::Attached { attach } => {
+                server_address::check_running(&attach.address).map_err(|message| ("attach", message))
+            }
         }
+    }
+
+    /// Its address, as the profile says it.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        match self {
+            Self::Reference(options) => &options.listen,
+            Self::Program(program) => &program.address,
+            Self::Attached { attach } => &attach.address,
+        }
+    }
+
+    /// Whether it listens on a UNIX-domain socket.
+    #[must_use]
+    pub fn is_unix(&self) -> bool {
+        unix_path::of(self.address()).is_some()
     }
 }
 
@@ -107,9 +126,7 @@ impl Program {
                 "write the program and its arguments, as in [\"nginx\", \"-c\", \"{dir}/nginx.conf\"]".into(),
             ));
         }
-        if port(&self.address).is_none() {
-            return Err(("address", format!("{NO_ADDRESS}: write {ANY_PORT} for a free one")));
-        }
+        server_address::check_to_be(&self.address).map_err(|message| ("address", message))?;
         let is_plain = |name: &&String| !name.contains('/') && !name.is_empty() && !name.starts_with('.');
         match self.files.iter().find(|name| !is_plain(name)) {
             Some(name) => Err((
@@ -121,22 +138,6 @@ impl Program {
             None => Ok(()),
         }
     }
-}
-
-/// The error for an invalid address. It does not repeat the address, which may contain a password.
-const NO_ADDRESS: &str =
-    "the address must be HOST:PORT, without a scheme, a user and a path, and the port at most 65535";
-
-/// The port of `host:port`; in an IPv6 address it follows the brackets.
-fn port(address: &str) -> Option<u16> {
-    let (host, port) = address.rsplit_once(':')?;
-    let name = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let is_host = match name {
-        Some(six) => six.parse::<Ipv6Addr>().is_ok(),
-        None => !host.is_empty() && host.chars().all(|c| c.is_alphanumeric() || ".-_".contains(c)),
-    };
-    let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
-    if is_host && is_number { port.parse().ok() } else { None }
 }
 
 impl<'de> Deserialize<'de> for Target {
@@ -219,17 +220,26 @@ impl Keys {
                 }
                 None => Ok(Target::Attached { attach }),
             },
-            (Some(command), None, None) => Ok(Target::Program(Program {
-                folder: None,
-                command,
-                address: self.address.unwrap_or_else(any_port),
-                env: self.env.unwrap_or_default(),
-                files: self.files.unwrap_or_default(),
-                needs: self.needs.unwrap_or_default(),
-                install: self.install,
-            })),
+            (Some(command), None, None) => {
+                let env = self.env.unwrap_or_default();
+                Ok(Target::Program(Program {
+                    folder: None,
+                    address: self.address.unwrap_or_else(|| usual_address(&command, &env)),
+                    command,
+                    env,
+                    files: self.files.unwrap_or_default(),
+                    needs: self.needs.unwrap_or_default(),
+                    install: self.install,
+                }))
+            }
         }
     }
+}
+
+/// The address of a program that is given none: any free one of the kind that its command names.
+fn usual_address(command: &[String], env: &IndexMap<String, String>) -> String {
+    let mut texts = command.iter().chain(env.values());
+    if texts.any(|text| text.contains("{socket}")) { FRESH.to_owned() } else { any_port() }
 }
 
 /// A value for the reference server, checked at once, so that an error names its line.
@@ -307,6 +317,35 @@ mod tests {
                 let message = target(&text).expect_err(&text);
                 assert!(message.contains("must be HOST:PORT") && !message.contains("secret"), "{message}");
             }
+        }
+    }
+
+    #[test]
+    fn a_server_listens_on_a_unix_socket() {
+        for (text, address) in [
+            ("listen = 'unix:/run/a.sock'", "unix:/run/a.sock"),
+            ("listen = 'unix:'", "unix:"),
+            ("attach = 'unix:/run/a.sock'", "unix:/run/a.sock"),
+            ("attach = { address = 'unix:@a', pid = 7 }", "unix:@a"),
+            ("command = ['a']\naddress = 'unix:/run/a.sock'", "unix:/run/a.sock"),
+            ("command = ['a', '{socket}']", "unix:"),
+            ("command = ['a']\nenv = { S = '{socket}' }", "unix:"),
+        ] {
+            let target = target(text).expect(text);
+            assert!(target.is_unix() && target.address() == address, "{text}");
+        }
+        assert!(!target("command = ['a', '{port}']").expect("valid").is_unix());
+        let long = "x".repeat(108);
+        for (text, part) in [
+            ("attach = 'unix:'".to_owned(), "attach: the path of the UNIX socket is missing"),
+            (format!("attach = 'unix:/{long}'"), "attach: the path of a UNIX socket has at most 107 bytes"),
+            (format!("command = ['a']\naddress = 'unix:{long}'"), "address: the path of a UNIX socket"),
+            (format!("listen = 'unix:{long}'"), "listen: "),
+            ("listen = 'unix:/a'\nuser_timeout = '1s'".to_owned(), "user_timeout: needs TCP"),
+            ("listen = 'unix:/a'\nnotsent_lowat = '1KiB'".to_owned(), "notsent_lowat: needs TCP"),
+        ] {
+            let message = target(&text).expect_err(&text);
+            assert!(message.contains(part), "{message}");
         }
     }
 

@@ -29,8 +29,8 @@ pub struct ServerEndings {
     /// How far the bounds of such a time lie apart, at most.
     pub held_uncertain_ns: Option<u64>,
     /// Sockets that the server has closed and its kernel still kept at the end of the window, before the clients ended
-    /// what was left.
-    pub left_sockets: u64,
+    /// what was left. `None` where that cannot be seen: on another machine, or at a UNIX-domain socket.
+    pub left_sockets: Option<u64>,
     /// Kernel memory of those, in bytes.
-    pub left_bytes: u64,
+    pub left_bytes: Option<u64>,
 }

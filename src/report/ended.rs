@@ -54,16 +54,18 @@ fn sentence(point: &Point, group: &str) -> Option<String> {
     {
         let _ = write!(text, ", {} after the last progress (± {})", time(held), time(uncertain));
     }
-    let left = mean(&all.iter().map(|endings| endings.left_bytes as f64).collect::<Vec<_>>());
-    match left.filter(|bytes| *bytes > 0.0) {
-        Some(bytes) => {
+    let known = all.iter().filter_map(|endings| endings.left_bytes);
+    let left = mean(&known.map(|bytes| bytes as f64).collect::<Vec<_>>());
+    match left {
+        Some(bytes) if bytes > 0.0 => {
             let _ = write!(
                 text,
                 "; {} were still in the kernel at the end of the window",
                 show(Unit::Bytes, bytes)
             );
         }
-        None => text += "; no bytes stayed in the kernel",
+        Some(_) => text += "; no bytes stayed in the kernel",
+        None => {}
     }
     Some(text + ".")
 }
@@ -105,8 +107,8 @@ mod tests {
             after_ns: Some(60 * SECOND),
             held_ns: Some((61 * SECOND, 60 * SECOND, 59 * SECOND)),
             held_uncertain_ns: Some(SECOND / 10),
-            left_sockets: 20,
-            left_bytes: 75 << 20,
+            left_sockets: Some(20),
+            left_bytes: Some(75 << 20),
             ..ServerEndings::default()
         };
         assert_eq!(
@@ -122,7 +124,7 @@ mod tests {
             after_error: 3,
             after_ns: None,
             held_ns: None,
-            left_bytes: 0,
+            left_bytes: Some(0),
             ..behind
         };
         assert_eq!(

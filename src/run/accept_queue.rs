@@ -1,12 +1,9 @@
 //! The accept queue of a server on this machine, at which the clients look while they connect.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
-    address::is_of_this_machine,
+    address::Address,
     client::{AcceptQueue, QueueReading},
     probe::{SocketEntry, SocketProbe},
 };
@@ -14,16 +11,15 @@ use crate::{
 /// The listening sockets of a server, as the kernel shows them.
 #[derive(Debug)]
 struct Listeners {
-    server: SocketAddr,
+    server: Address,
     probe: Mutex<SocketProbe>,
 }
 
 /// The accept queue of the server at this address; `None` where it cannot be seen: on another machine, or in another network
 /// namespace.
-pub(super) fn accept_queue(server: SocketAddr) -> Option<Arc<dyn AcceptQueue>> {
+pub(super) fn accept_queue(server: Address) -> Option<Arc<dyn AcceptQueue>> {
     let listeners = Listeners { server, probe: Mutex::new(SocketProbe::new().ok()?) };
-    let is_here = server.ip().is_unspecified() || is_of_this_machine(server.ip());
-    (is_here && listeners.read().is_some()).then(|| Arc::new(listeners) as Arc<dyn AcceptQueue>)
+    (server.is_here() && listeners.read().is_some()).then(|| Arc::new(listeners) as Arc<dyn AcceptQueue>)
 }
 
 impl AcceptQueue for Listeners {
@@ -45,16 +41,16 @@ fn fullest(sockets: &[SocketEntry]) -> Option<QueueReading> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{TcpListener, TcpStream};
+    use std::net::{SocketAddr, TcpListener, TcpStream};
 
     use super::*;
-    use crate::address::Endpoint;
+    use crate::address::{Endpoint, is_of_this_machine};
 
     #[test]
     fn waiting_connections_and_the_backlog_are_seen() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let queue = accept_queue(address).expect("a listener here");
+        let queue = accept_queue(address.into()).expect("a listener here");
         assert_eq!(queue.read(), Some(QueueReading { waiting: 0, most: 128 }));
         let _waiting: Vec<_> = (0..3).map(|_| TcpStream::connect(address).unwrap()).collect();
         assert_eq!(queue.read(), Some(QueueReading { waiting: 3, most: 128 }));
@@ -62,7 +58,7 @@ mod tests {
         assert_eq!(queue.read(), Some(QueueReading { waiting: 2, most: 128 }));
         drop(listener);
         assert_eq!(queue.read(), None);
-        assert!(accept_queue(address).is_none(), "nothing listens there");
+        assert!(accept_queue(address.into()).is_none(), "nothing listens there");
     }
 
     #[test]
@@ -71,8 +67,8 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let elsewhere = SocketAddr::from(([192, 0, 2, 1], port));
         let is_elsewhere = !is_of_this_machine(elsewhere.ip());
-        assert_eq!(accept_queue(elsewhere).is_none(), is_elsewhere);
-        assert!(accept_queue(SocketAddr::from(([127, 0, 0, 9], port))).is_some(), "at any address");
+        assert_eq!(accept_queue(elsewhere.into()).is_none(), is_elsewhere);
+        assert!(accept_queue(SocketAddr::from(([127, 0, 0, 9], port)).into()).is_some(), "at any address");
     }
 
     #[test]

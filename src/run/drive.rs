@@ -224,7 +224,7 @@ mod tests {
     /// A window from 150 to 400, a sample every 100.
     fn plan() -> Plan {
         Plan {
-            address: ([127, 0, 0, 1], 0).into(),
+            address: std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into(),
             groups: Vec::new(),
             seed: 0,
             epoch_ns: 0,

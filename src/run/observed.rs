@@ -136,6 +136,7 @@ mod tests {
     use std::net::SocketAddr;
 
     use super::*;
+    use crate::address::Address;
 
     /// A server that still runs, or said this and ended by itself; and ends in order, or does not.
     struct Server {
@@ -144,8 +145,8 @@ mod tests {
     }
 
     impl Target for Server {
-        fn service(&self) -> SocketAddr {
-            SocketAddr::from(([127, 0, 0, 1], 1))
+        fn service(&self) -> Address {
+            SocketAddr::from(([127, 0, 0, 1], 1)).into()
         }
 
         fn processes(&self) -> &[u32] {

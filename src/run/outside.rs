@@ -13,15 +13,24 @@ pub(super) struct Outside<'a> {
     pub(super) tracker: &'a ConnectionTracker,
     /// In the order in which they were made.
     by_end: HashMap<Endpoint, Vec<TrackedConnection>>,
+    /// The clients' ends by the numbers of the server's UNIX-domain sockets.
+    clients: HashMap<u32, Endpoint>,
 }
 
 impl<'a> Outside<'a> {
     pub(super) fn new(tracker: &'a ConnectionTracker) -> Self {
         let mut by_end: HashMap<Endpoint, Vec<TrackedConnection>> = HashMap::new();
+        let mut clients = HashMap::new();
         for connection in tracker.all() {
             by_end.entry(connection.peer).or_default().push(connection);
+            clients.extend(connection.server_socket.map(|socket| (socket.get(), connection.peer)));
         }
-        Self { tracker, by_end }
+        Self { tracker, by_end, clients }
+    }
+
+    /// The client at the other end of the server's UNIX-domain socket of this number; `None` if no look saw it.
+    pub(super) fn client_of(&self, server_socket: u32) -> Option<Endpoint> {
+        self.clients.get(&server_socket).copied()
     }
 
     /// A client's connection on the server's side; `None` if no look saw it.
@@ -57,7 +66,7 @@ mod tests {
     use super::*;
 
     fn end(port: u16) -> Endpoint {
-        Endpoint { port, ..Endpoint::default() }
+        Endpoint::at_port(port)
     }
 
     /// A connection from port 5, opened at 100, and what its client saw.
@@ -92,7 +101,9 @@ mod tests {
         let tracker = ConnectionTracker::default();
         let of = |port: &Port, seen: &[TrackedConnection]| {
             let by_end = HashMap::from([(end(5), seen.to_vec())]);
-            Outside { tracker: &tracker, by_end }.of(port).map(|seen| seen.first.earliest_ns)
+            Outside { tracker: &tracker, by_end, clients: HashMap::new() }
+                .of(port)
+                .map(|seen| seen.first.earliest_ns)
         };
         let (earlier, own) = (tracked(50, Some((80, 90))), tracked(150, Some((800, 900))));
         assert_eq!(of(&port(None, false), &[earlier]), None);
@@ -110,7 +121,7 @@ mod tests {
         let tracker = ConnectionTracker::default();
         let at = |last| Endpoint::new([127, 0, 0, last].into(), 5);
         let by_end = HashMap::from([(at(1), vec![tracked(150, None)])]);
-        let outside = Outside { tracker: &tracker, by_end };
+        let outside = Outside { tracker: &tracker, by_end, clients: HashMap::new() };
         let of = |last| outside.of(&Port { end: at(last), ..port(None, false) }).is_some();
         assert_eq!((of(1), of(2)), (true, false));
     }

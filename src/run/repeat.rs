@@ -1,6 +1,6 @@
 //! One repeat: a fresh server, the clients, the samples.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
@@ -19,6 +19,7 @@ use super::{
     watch::{Moment, Watch},
 };
 use crate::{
+    address::Address,
     client::{Driven, Plan, Shard},
     probe::allowed_cpus,
     profile::Profile,
@@ -108,7 +109,7 @@ pub(super) fn repeat(
     let effective = Effective {
         address: setting.address.clone(),
         client_addresses: source_addresses::used(&driven.ports),
-        client_receive_buffer: driven.buffers.iter().map(|(receive, _)| *receive).collect(),
+        client_receive_buffer: receive_buffers(profile, &driven),
         client_send_buffer: driven.buffers.iter().map(|(_, send)| *send).collect(),
         exhaustion: driven.exhaustion,
         instructions: seen.instructions,
@@ -131,10 +132,16 @@ pub(super) fn repeat(
     summary::repeat(profile, setting.seed, effective, measured)
 }
 
+/// The receive buffer of a client of each group; at a UNIX-domain socket it bounds nothing.
+fn receive_buffers(profile: &Profile, driven: &Driven) -> Vec<u64> {
+    let of_tcp = driven.buffers.iter().filter(|_| !profile.server.is_unix());
+    of_tcp.map(|(receive, _)| *receive).collect()
+}
+
 /// What the clients do, the first of which connects at `epoch_ns` on the monotonic clock.
 pub(super) fn plan(
     profile: &Profile,
-    address: SocketAddr,
+    address: Address,
     seed: u64,
     epoch_ns: u64,
     threads: u32,

@@ -30,8 +30,10 @@ pub(super) fn add(driven: &mut Driven, profile: &Profile, outside: Option<&Outsi
         // A group that leaves ends what the server has left to it.
         let left_ns = profile.clients[index].stop.map(|stop| epoch_ns + stop.0.as_nanos() as u64);
         let stopped_ns = left_ns.map_or(driven.stopped_ns, |left_ns| left_ns.min(driven.stopped_ns));
-        let closes: Vec<ServerClose<'_>> =
-            ports.iter().filter_map(|(port, seen)| ServerClose::of(port, *seen, stopped_ns)).collect();
+        let closes: Vec<ServerClose<'_>> = ports
+            .iter()
+            .filter_map(|(port, seen)| ServerClose::of(port, seen.as_ref(), stopped_ns))
+            .collect();
         let found = summed(&closes, |close| close.held(profile, &profile.clients[index]));
         if outside.is_some() {
             let row = &mut driven.summaries[index];
@@ -65,13 +67,13 @@ struct Held {
 
 impl<'a> ServerClose<'a> {
     /// The end of a connection, if the server ended it before the clients stopped or left.
-    fn of(port: &'a Port, seen: Option<TrackedConnection>, stopped_ns: u64) -> Option<Self> {
+    fn of(port: &'a Port, seen: Option<&TrackedConnection>, stopped_ns: u64) -> Option<Self> {
         if port.ended_ns.is_some_and(|ended_ns| ended_ns < stopped_ns) && !port.ended_by_peer {
             return None;
         }
-        let at = end_of(port, seen.as_ref());
+        let at = end_of(port, seen);
         let by_client = port.ended_ns.is_some() && port.ended_by_peer;
-        (by_client || at.latest_ns < stopped_ns).then_some(Self { port, at, seen })
+        (by_client || at.latest_ns < stopped_ns).then_some(Self { port, at, seen: seen.copied() })
     }
 
     /// Whether its client had noticed.
@@ -84,9 +86,9 @@ impl<'a> ServerClose<'a> {
     }
 
     /// Time since the last progress in the direction in which the group misbehaves; in either where it does not. `None` if
-    /// no look saw the connection.
+    /// no look saw the connection, or its kernel does not date progress.
     fn held(&self, profile: &Profile, group: &Group) -> Option<Held> {
-        let seen = self.seen?;
+        let seen = self.seen.filter(|seen| !seen.is_undated())?;
         let written = (seen.written, seen.written_about_ns);
         let acked = (seen.acked, seen.acked.middle_ns());
         let received = (seen.received, seen.received.middle_ns());
@@ -114,6 +116,8 @@ fn summed(closes: &[ServerClose<'_>], held: impl Fn(&ServerClose<'_>) -> Option<
         |which: &dyn Fn(&ServerClose<'_>) -> bool| closes.iter().filter(|close| which(close)).count() as u64;
     let median = |values: &[f64]| quantile(values, 0.5).map(|value| value as u64);
     let left = |close: &ServerClose<'_>| close.seen.and_then(|seen| seen.left_bytes);
+    // Over a UNIX-domain socket the kernel shows nothing of a socket that is closed.
+    let shows_rest = closes.iter().any(|close| close.seen.is_some_and(|seen| !seen.is_undated()));
     let times: Vec<Held> = closes.iter().filter_map(held).collect();
     let (least, most) =
         (times.iter().map(|held| held.least_ns).max(), times.iter().map(|held| held.most_ns).min());
@@ -132,15 +136,19 @@ fn summed(closes: &[ServerClose<'_>], held: impl Fn(&ServerClose<'_>) -> Option<
         after_ns: median(&closes.iter().map(lived).collect::<Vec<_>>()),
         held_ns: most.zip(about).zip(least).map(|((most, about), least)| (most, about, least)),
         held_uncertain_ns: times.iter().map(|held| held.most_ns.saturating_sub(held.least_ns)).max(),
-        left_sockets: count(&|close| left(close).is_some_and(|bytes| bytes > 0)),
-        left_bytes: closes.iter().filter_map(left).sum(),
+        left_sockets: shows_rest.then(|| count(&|close| left(close).is_some_and(|bytes| bytes > 0))),
+        left_bytes: shows_rest.then(|| closes.iter().filter_map(left).sum()),
     }
 }
 
 fn add_closes(row: &mut Row, found: &ServerEndings) {
     row.set(Metric::ServerEnded, found.count as f64);
     row.set(Metric::EndedUnseen, found.unseen as f64);
-    row.set(Metric::LeftBehind, found.left_bytes as f64);
+    if let Some(left_bytes) = found.left_bytes {
+        row.set(Metric::LeftBehind, left_bytes as f64);
+    } else if found.count == 0 {
+        row.set(Metric::LeftBehind, 0.0);
+    }
     if let Some((shortest, about, longest)) = found.held_ns {
         row.set(Metric::StalledForMin, shortest as f64);
         row.set(Metric::StalledForP50, about as f64);
@@ -215,7 +223,7 @@ mod tests {
 
     #[test]
     fn closes_by_the_clients_do_not_count() {
-        let ends = |port: &Port, ended| ServerClose::of(port, Some(seen(ended, None)), 1000 * MS).is_some();
+        let ends = |port: &Port, ended| ServerClose::of(port, Some(&seen(ended, None)), 1000 * MS).is_some();
         let gone = Some(between(800, 900));
         assert!(ends(&port(Some(850), true), gone));
         assert!(ends(&port(None, false), gone), "a FIN behind what the client does not read");
@@ -223,7 +231,7 @@ mod tests {
         assert!(!ends(&port(None, false), Some(between(900, 1000))), "the clients had stopped");
         assert!(!ends(&port(None, false), None));
         let left =
-            |ended| ServerClose::of(&port(Some(950), false), Some(seen(ended, None)), 940 * MS).is_some();
+            |ended| ServerClose::of(&port(Some(950), false), Some(&seen(ended, None)), 940 * MS).is_some();
         assert!(left(gone), "a FIN behind what the client had not read when it left");
         assert!(!left(Some(between(930, 945))) && !left(None));
     }
@@ -231,7 +239,7 @@ mod tests {
     #[test]
     fn the_stalled_time_has_bounds_and_follows_the_misbehaving_direction() {
         let port = port(Some(900), true);
-        let close = ServerClose::of(&port, Some(seen(None, None)), 1000 * MS).expect("ended");
+        let close = ServerClose::of(&port, Some(&seen(None, None)), 1000 * MS).expect("ended");
         let program = "command = ['a']";
         for (server, behavior, least, about, most) in [
             (program, "rx = \"stall\"", 450, 580, 591),
@@ -263,16 +271,16 @@ mod tests {
         let gone = Some(between(800, 900));
         let close = |port, seen| ServerClose::of(port, seen, 1000 * MS).expect("ended");
         let closes = [
-            close(&reset, Some(seen(gone, None))),
+            close(&reset, Some(&seen(gone, None))),
             close(&fin, None),
-            close(&behind, Some(seen(gone, Some(5000)))),
-            close(&behind, Some(seen(gone, None))),
+            close(&behind, Some(&seen(gone, Some(5000)))),
+            close(&behind, Some(&seen(gone, None))),
         ];
         let profile = profile("command = ['a']", "rx = \"stall\"");
         let found = summed(&closes, |close| close.held(&profile, &profile.clients[0]));
         assert_eq!((found.count, found.by_reset, found.by_fin), (4, 1, 2), "of one it is not known");
         assert_eq!((found.unnoticed, found.unnoticed_alive, found.unseen), (2, 2, 1));
-        assert_eq!((found.left_sockets, found.left_bytes), (1, 5000));
+        assert_eq!((found.left_sockets, found.left_bytes), (Some(1), Some(5000)));
         assert_eq!(found.after_ns, Some(750 * MS));
         assert_eq!(found.held_ns, Some((591 * MS, 530 * MS, 450 * MS)));
         assert_eq!(found.held_uncertain_ns, Some(141 * MS));

@@ -9,9 +9,9 @@ use indexmap::IndexMap;
 
 use super::RunError;
 use crate::{
-    address::{is_of_this_machine, local_ports, resolve},
+    address::{Address, is_of_this_machine, local_ports, resolve},
     client::{self, Port},
-    profile::{Group, Profile, SourceAddresses, Target},
+    profile::{Group, Profile, SourceAddresses},
 };
 
 /// Gives each group that names no addresses those of the profile.
@@ -28,33 +28,30 @@ fn sources_of<'a>(profile: &'a Profile, group: &'a Group) -> &'a SourceAddresses
 /// ports as connections.
 pub(super) fn check(profile: &Profile) -> Result<(), RunError> {
     // A name that cannot be resolved is reported when the server is looked for.
-    let Ok(servers) = resolve(&written_address(&profile.server)) else { return Ok(()) };
+    let Ok(servers) = resolve(profile.server.address()) else { return Ok(()) };
     check_reach(profile, &servers)?;
     check_ports(profile, &servers, local_ports())
 }
 
-/// The server's address, as the profile says it.
-fn written_address(server: &Target) -> String {
-    match server {
-        Target::Reference(options) => options.listen.clone(),
-        Target::Program(program) => program.address.clone(),
-        Target::Attached { attach } => attach.address.clone(),
-    }
-}
-
 /// Checks that the clients can reach a server that has one of these addresses, each from their own.
-pub(super) fn check_reach(profile: &Profile, servers: &[SocketAddr]) -> Result<(), RunError> {
+pub(super) fn check_reach(profile: &Profile, servers: &[Address]) -> Result<(), RunError> {
+    let servers = inet(servers);
     for (index, group) in profile.clients.iter().enumerate() {
         let number = index.to_string();
         let path: &[&str] =
             if group.source.is_default() { &["source"] } else { &["clients", &number, "source"] };
         for source in &sources_of(profile, group).0 {
-            if let Some(message) = obstacle(*source, servers) {
+            if let Some(message) = obstacle(*source, &servers) {
                 return Err(RunError::impossible(path, message));
             }
         }
     }
     Ok(())
+}
+
+/// Those of TCP.
+fn inet(servers: &[Address]) -> Vec<SocketAddr> {
+    servers.iter().filter_map(Address::inet).collect()
 }
 
 /// Why no connection to any of these addresses of a server can come from here.
@@ -87,13 +84,14 @@ fn obstacle(source: IpAddr, servers: &[SocketAddr]) -> Option<String> {
 }
 
 /// Checks that no address needs more ports than it has; `None` is the one that the kernel chooses.
-fn check_ports(profile: &Profile, servers: &[SocketAddr], ports: u32) -> Result<(), RunError> {
+fn check_ports(profile: &Profile, servers: &[Address], ports: u32) -> Result<(), RunError> {
     let Some((source, connections)) = busiest_source(profile, servers) else { return Ok(()) };
     if connections <= f64::from(ports) {
         return Ok(());
     }
-    let own =
-        servers.first().is_some_and(|server| server.ip() == IpAddr::from(std::net::Ipv6Addr::LOCALHOST));
+    let own = inet(servers)
+        .first()
+        .is_some_and(|server| server.ip() == IpAddr::from(std::net::Ipv6Addr::LOCALHOST));
     let from = match source {
         Some(source) => format!("address {source}"),
         None if own => "address ::1, the only IPv6 loopback address".to_owned(),
@@ -108,7 +106,10 @@ fn check_ports(profile: &Profile, servers: &[SocketAddr], ports: u32) -> Result<
 
 /// The address that most connections come from, and how many; `None` where the kernel chooses it. Nothing where the loopback
 /// network is shared out.
-fn busiest_source(profile: &Profile, servers: &[SocketAddr]) -> Option<(Option<IpAddr>, f64)> {
+fn busiest_source(profile: &Profile, servers: &[Address]) -> Option<(Option<IpAddr>, f64)> {
+    if servers.iter().any(Address::is_unix) {
+        return None;
+    }
     let spreads = servers.iter().any(|server| client::spreads(*server));
     let mut connections: BTreeMap<Option<IpAddr>, f64> = BTreeMap::new();
     for group in &profile.clients {
@@ -125,12 +126,12 @@ fn busiest_source(profile: &Profile, servers: &[SocketAddr]) -> Option<(Option<I
 }
 
 /// What a reader should know where one address has so many connections that the kernel looks long for each port.
-pub(super) fn remark(profile: &Profile, server: SocketAddr) -> Option<String> {
+pub(super) fn remark(profile: &Profile, server: Address) -> Option<String> {
     remark_on(profile, server, local_ports())
 }
 
 /// The same where an address has so many ports.
-fn remark_on(profile: &Profile, server: SocketAddr, ports: u32) -> Option<String> {
+fn remark_on(profile: &Profile, server: Address, ports: u32) -> Option<String> {
     let (source, connections) = busiest_source(profile, &[server])?;
     // The kernel tries the ports of one parity first, which are half of them.
     (connections > f64::from(ports / 2)).then(|| {
@@ -143,11 +144,13 @@ fn remark_on(profile: &Profile, server: SocketAddr, ports: u32) -> Option<String
     })
 }
 
-/// How many connections came from each address.
+/// How many connections came from each address; none did over a UNIX-domain socket.
 pub(super) fn used(ports: &[Port]) -> IndexMap<String, u64> {
     let mut used: BTreeMap<IpAddr, u64> = BTreeMap::new();
     for port in ports {
-        *used.entry(port.end.ip).or_default() += 1;
+        if let Some(ip) = port.end.ip() {
+            *used.entry(ip).or_default() += 1;
+        }
     }
     used.into_iter().map(|(ip, connections)| (ip.to_string(), connections)).collect()
 }
@@ -165,7 +168,7 @@ mod tests {
         Source { file: "t.toml".into(), text }.parse(&[]).expect("valid")
     }
 
-    fn at(addresses: &[&str]) -> Vec<SocketAddr> {
+    fn at(addresses: &[&str]) -> Vec<Address> {
         addresses.iter().map(|address| address.parse().expect("an address")).collect()
     }
 

@@ -1,9 +1,7 @@
 //! All probes of a repeat, read at every sample.
 
 use std::{
-    mem,
-    net::SocketAddr,
-    thread,
+    mem, thread,
     time::{Duration, Instant},
 };
 
@@ -13,6 +11,7 @@ use super::{
     target::Target,
 };
 use crate::{
+    address::Address,
     metric::{Metric, Row},
     probe::{
         ConnectionTracker, HostProbe, Journal, ListenerDrops, ReferenceProbe, RequestCounts, Rest,
@@ -38,6 +37,11 @@ const REST_PATIENCE: Duration = Duration::from_secs(1);
 /// The time that a server has to give memory back after the last client: timers of servers are slow.
 const SETTLE_LEAST: Duration = Duration::from_millis(200);
 const SETTLE_MOST: Duration = Duration::from_millis(400);
+
+/// What the kernel does not tell of a UNIX-domain socket (`unix_diag.h`).
+const NOT_OF_UNIX: &str = "not known for UNIX sockets, because the kernel does not tell: how long a connection made no progress \
+    and what held the server back from sending to it, requests of other clients, connections that the accept queue refused, \
+    and what stays in the kernel after a close; an eviction is a close there, as there is no RST";
 
 /// When something is looked at. All but [`Moment::Between`] are borders, at which everything is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +73,7 @@ pub(super) struct Watch {
     listen_drops: Option<u64>,
     reference: Option<ReferenceProbe>,
     patience: Duration,
-    service: SocketAddr,
+    service: Address,
     pss_due_ns: u64,
     sockets_due_ns: u64,
     clients_due_ns: u64,
@@ -98,6 +102,9 @@ impl Watch {
                     .to_owned(),
             );
         }
+        if target.service().is_unix() {
+            notes.push(NOT_OF_UNIX.to_owned());
+        }
         let reference = target.admin().map(ReferenceProbe::new);
         if reference.is_none() {
             notes.push(
@@ -125,7 +132,7 @@ impl Watch {
     }
 
     /// The same of this machine alone: the server is observed by another process.
-    pub(super) fn of_host(service: SocketAddr, cores: &[usize]) -> Self {
+    pub(super) fn of_host(service: Address, cores: &[usize]) -> Self {
         Self {
             process: None,
             instructions: Err("the server's process was not measured".to_owned()),
@@ -290,10 +297,14 @@ impl Watch {
     /// Takes the sockets in that were dumped last, and those that are no more.
     fn end_window(&mut self) {
         let service = self.service;
+        if service.is_unix() {
+            // What others sent is not known.
+            return;
+        }
         let ended = self.sockets.as_mut().map(|sockets| sockets.time_wait(service));
         // Without them, what is seen of other clients is less, and no less true.
         self.requests.end_window(
-            service.port(),
+            service.inet().map(|service| service.port()),
             &ended.and_then(Result::ok).unwrap_or_default(),
             sys::monotonic_ns(),
         );
@@ -310,12 +321,16 @@ impl Watch {
                 // A connection may have been opened while the kernel listed them.
                 let done_ns = sys::monotonic_ns();
                 self.tracker.look(sockets, now_ns, done_ns);
-                self.requests.look(sockets, done_ns);
+                if !self.service.is_unix() {
+                    self.requests.look(sockets, done_ns);
+                }
                 let reading = SocketReading::of(sockets);
                 if reading.listen.sockets > 0 {
                     row.set(Metric::AcceptQueue, reading.listen.accept_queue as f64);
-                    let drops = self.drops.since_first(reading.listen.drops, self.listen_drops);
-                    row.set(Metric::ListenerDrops, drops as f64);
+                    if !self.service.is_unix() {
+                        let drops = self.drops.since_first(reading.listen.drops, self.listen_drops);
+                        row.set(Metric::ListenerDrops, drops as f64);
+                    }
                 }
                 // A server on another machine, or in another network namespace, has no sockets here.
                 if self.tracker.saw_server() {
@@ -326,7 +341,9 @@ impl Watch {
                     row.set(Metric::ServerSockets, reading.server.sockets as f64);
                     row.set(Metric::SocketsEstablished, reading.server.count(TcpState::Established) as f64);
                     row.set(Metric::SocketsCloseWait, reading.server.count(TcpState::CloseWait) as f64);
-                    row.set(Metric::SocketsClosing, reading.server.closing() as f64);
+                    if !self.service.is_unix() {
+                        row.set(Metric::SocketsClosing, reading.server.closing() as f64);
+                    }
                 }
             }
             Err(error) => self.note(format!("a sample of the kernel's sockets is missing: {error}")),

@@ -51,7 +51,7 @@ enum Phase {
 
 impl AdminClient {
     fn new(stream: TcpStream) -> io::Result<Self> {
-        let transport = Transport::new(stream)?;
+        let transport = Transport::tcp(stream)?;
         Ok(Self { transport, phase: Phase::Asking(Vec::new()), until_ns: until_ns() })
     }
 
@@ -213,7 +213,7 @@ mod tests {
         assert!(head.contains(&format!("\r\nContent-Length: {body}\r\n")), "{head}");
         for target in ["/evictions", "/evictions?from=17"] {
             assert!(answer(target).ends_with(
-                "\r\n\r\nindex,at_ns,reason,peer_port,progress_ns,deadline_ns,send_buffered,kernel_queued,peer_address\n"
+                "\r\n\r\nindex,at_ns,reason,peer_port,progress_ns,deadline_ns,send_buffered,kernel_queued,peer_address,socket\n"
             ));
         }
         assert!(answer("/evictions?from=x").starts_with("HTTP/1.1 400 "));

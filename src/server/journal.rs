@@ -19,6 +19,7 @@ const COPIED_EVENTS: usize = 1 << 12;
 pub(super) struct Eviction {
     pub(super) at_ns: u64,
     pub(super) reason: EvictionReason,
+    /// The end by which the client is known.
     pub(super) peer: Endpoint,
     /// For a timeout: what it counted from (for the send timeout: when the peer last acknowledged something, or the
     /// data began to wait if that was later); and when it was over.
@@ -52,7 +53,7 @@ impl Journal {
     /// Event number `from` and all later ones, one a line, under a line of names.
     pub(super) fn csv(&self, from: u64) -> String {
         let mut out =
-            "index,at_ns,reason,peer_port,progress_ns,deadline_ns,send_buffered,kernel_queued,peer_address\n"
+            "index,at_ns,reason,peer_port,progress_ns,deadline_ns,send_buffered,kernel_queued,peer_address,socket\n"
                 .to_owned();
         let mut next = from;
         loop {
@@ -72,9 +73,14 @@ impl Journal {
             let reason = reason.name();
             let timer = timer.map_or(",".to_owned(), |(progress, deadline)| format!("{progress},{deadline}"));
             // Writing to a String cannot fail.
-            let Endpoint { ip, port } = peer;
-            let _ =
-                writeln!(out, "{index},{at_ns},{reason},{port},{timer},{send_buffered},{kernel_queued},{ip}");
+            let (port, end) = match peer {
+                Endpoint::Inet { ip, port } => (port, format!("{ip},")),
+                Endpoint::Unix { socket } => (0, format!(",{socket}")),
+            };
+            let _ = writeln!(
+                out,
+                "{index},{at_ns},{reason},{port},{timer},{send_buffered},{kernel_queued},{end}"
+            );
         }
     }
 
@@ -101,7 +107,7 @@ mod tests {
     const EVENT: Eviction = Eviction {
         at_ns: 2_000,
         reason: EvictionReason::SendTimeout,
-        peer: Endpoint { ip: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), port: 40_000 },
+        peer: Endpoint::Inet { ip: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), port: 40_000 },
         timer: Some((900, 1_900)),
         send_buffered: 65,
         kernel_queued: 7,
@@ -112,13 +118,14 @@ mod tests {
         let journal = Journal::default();
         journal.record(EVENT);
         journal.record(Eviction { reason: EvictionReason::Protocol, timer: None, ..EVENT });
-        let header =
-            "index,at_ns,reason,peer_port,progress_ns,deadline_ns,send_buffered,kernel_queued,peer_address\n";
-        let first = "0,2000,send_timeout,40000,900,1900,65,7,127.0.0.2\n";
-        let second = "1,2000,protocol,40000,,,65,7,127.0.0.2\n";
+        let header = "index,at_ns,reason,peer_port,progress_ns,deadline_ns,send_buffered,kernel_queued,peer_address,socket\n";
+        let first = "0,2000,send_timeout,40000,900,1900,65,7,127.0.0.2,\n";
+        let second = "1,2000,protocol,40000,,,65,7,127.0.0.2,\n";
         assert_eq!(journal.csv(0), [header, first, second].concat());
         assert_eq!(journal.csv(1), [header, second].concat());
         assert_eq!(journal.csv(9), header);
+        journal.record(Eviction { peer: Endpoint::Unix { socket: 8 }, ..EVENT });
+        assert_eq!(journal.csv(2), [header, "2,2000,send_timeout,0,900,1900,65,7,,8\n"].concat());
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod planted;
 mod policy;
 mod protocol;
 mod shutdown;
+mod socket_file;
 mod thread_model;
 mod timers;
 mod transport;
@@ -39,11 +40,14 @@ pub use close_reason::{CloseKind, EvictionReason};
 
 use self::{
     accept::Acceptor, admin::Admin, common::Common, protocol::Site, shutdown::ShutdownSignals,
-    thread_model::ThreadModel,
+    socket_file::SocketFile, thread_model::ThreadModel,
 };
 use crate::{
-    address::{most_backlog, resolve},
-    profile::{Dispatch, ServerOptions},
+    address::{Address, most_backlog, resolve},
+    profile::{
+        Dispatch, ServerOptions,
+        unix_path::{self, FRESH},
+    },
     sys,
     units::{Count, OrOff},
 };
@@ -53,17 +57,21 @@ use crate::{
 pub enum ServeError {
     /// The address could not be parsed.
     #[error(
-        "`{0}` could not be parsed as an address; write for instance 127.0.0.1:8080, [::1]:8080 or 127.0.0.1:0"
+        "`{0}` could not be parsed as an address; write for instance 127.0.0.1:8080, [::1]:8080, 127.0.0.1:0 or \
+         unix:/tmp/app.sock"
     )]
     Address(String),
+    /// No UNIX-domain socket can have this path.
+    #[error("--listen: {0}")]
+    Path(String),
     /// Options that are impossible together.
     #[error("--{0} {1}")]
     Options(String, &'static str),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {}", listen_failure(source))]
+    #[error("cannot listen on {address}: {}", listen_failure(**address, source))]
     Listen {
         /// As asked for.
-        address: SocketAddr,
+        address: Box<Address>,
         /// What the kernel says.
         source: io::Error,
     },
@@ -80,8 +88,9 @@ pub enum ServeError {
     Kernel(#[from] io::Error),
 }
 
-fn listen_failure(error: &io::Error) -> String {
+fn listen_failure(address: Address, error: &io::Error) -> String {
     match error.kind() {
+        _ if address.is_unix() => error.to_string(),
         io::ErrorKind::AddrInUse => "address already in use; choose another --listen or port 0".to_owned(),
         io::ErrorKind::AddrNotAvailable => "this machine has no such address; try 127.0.0.1".to_owned(),
         io::ErrorKind::PermissionDenied => "not permitted; choose a port from 1024 on, or port 0".to_owned(),
@@ -93,7 +102,7 @@ fn listen_failure(error: &io::Error) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Addresses {
     /// For those who are served.
-    pub service: SocketAddr,
+    pub service: Address,
     /// For those who watch: `GET /metrics` and `GET /evictions?from=N`.
     pub admin: Option<SocketAddr>,
 }
@@ -104,6 +113,8 @@ pub struct Server {
     admin: Option<Admin>,
     thread_model: ThreadModel,
     shutdown: Arc<ShutdownSignals>,
+    /// That of a UNIX-domain socket, which goes with the server.
+    socket_file: Option<SocketFile>,
 }
 
 /// Stops a server from another thread.
@@ -132,18 +143,18 @@ impl Server {
             let cannot = |source| ServeError::Root { path: path.clone(), source };
             Site::open(Some(path), 1, None).map_err(cannot)?;
         }
-        let resolved = resolve(&options.listen).map_err(|_| ServeError::Address(options.listen.clone()))?;
-        let acceptors = open_acceptors(&resolved, options)?;
+        let acceptors = open_acceptors(&listen_addresses(&options.listen)?, options)?;
         let service = acceptors[0].address()?;
+        let socket_file = if let Address::Unix(address) = &service { SocketFile::of(address) } else { None };
         let common = Common::new(options)?;
         let thread_model = ThreadModel::new(options, acceptors, &common)?;
         let watched = |address| {
             let opened = Admin::open(address, thread_model.counters().into(), Arc::clone(&common.journal));
-            opened.map_err(|source| ServeError::Listen { address, source })
+            opened.map_err(|source| ServeError::Listen { address: Box::new(address.into()), source })
         };
         let admin = admin.map(watched).transpose()?;
         let addresses = Addresses { service, admin: admin.as_ref().map(Admin::address).transpose()? };
-        Ok(Self { addresses, admin, thread_model, shutdown: common.shutdown })
+        Ok(Self { addresses, admin, thread_model, shutdown: common.shutdown, socket_file })
     }
 
     /// Where it can be reached.
@@ -174,7 +185,7 @@ impl Server {
     /// # Errors
     /// When the kernel refuses what no server can do without.
     pub fn run_with(self, ready: impl FnOnce()) -> Result<(), ServeError> {
-        let Self { admin, thread_model, shutdown, .. } = self;
+        let Self { admin, thread_model, shutdown, socket_file: _socket_file, .. } = self;
         let signals = Signals::block()?;
         thread::scope(|scope| {
             if let Some(admin) = &admin {
@@ -190,14 +201,23 @@ impl Server {
     }
 }
 
+/// The addresses that this text means; `unix:` alone is a path that nothing has.
+fn listen_addresses(listen: &str) -> Result<Vec<Address>, ServeError> {
+    let text = if listen == FRESH { socket_file::fresh() } else { listen.to_owned() };
+    resolve(&text).map_err(|error| match unix_path::of(&text) {
+        Some(_) => ServeError::Path(error.to_string()),
+        None => ServeError::Address(text.clone()),
+    })
+}
+
 /// Listens on the first of these addresses that can be listened on; if none can, says why not on the first.
-fn open_acceptors(addresses: &[SocketAddr], options: &ServerOptions) -> Result<Vec<Acceptor>, ServeError> {
-    let open = |address: &SocketAddr| {
+fn open_acceptors(addresses: &[Address], options: &ServerOptions) -> Result<Vec<Acceptor>, ServeError> {
+    let open = |address: &Address| {
         let acceptors = match options.dispatch {
             Dispatch::Reactors => Acceptor::open_several(*address, options, options.threads.0 as usize),
             _ => Acceptor::open(*address, options).map(|acceptor| vec![acceptor]),
         };
-        acceptors.map_err(|source| ServeError::Listen { address: *address, source })
+        acceptors.map_err(|source| ServeError::Listen { address: Box::new(*address), source })
     };
     let first = open(&addresses[0]);
     first.or_else(|error| addresses[1..].iter().find_map(|address| open(address).ok()).ok_or(error))
@@ -258,7 +278,8 @@ mod tests {
     fn an_invalid_address_is_refused_with_the_remedy() {
         assert_eq!(
             refused("8080"),
-            "`8080` could not be parsed as an address; write for instance 127.0.0.1:8080, [::1]:8080 or 127.0.0.1:0"
+            "`8080` could not be parsed as an address; write for instance 127.0.0.1:8080, [::1]:8080, 127.0.0.1:0 or \
+             unix:/tmp/app.sock"
         );
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap().to_string();
@@ -275,7 +296,7 @@ mod tests {
         for dispatch in [Dispatch::Single, Dispatch::Reactors] {
             let options = ServerOptions { dispatch, ..ServerOptions::default() };
             let acceptors = open_acceptors(&[nowhere, here], &options).unwrap();
-            assert!(acceptors[0].address().unwrap().ip().is_loopback());
+            assert!(acceptors[0].address().unwrap().inet().unwrap().ip().is_loopback());
             let error = open_acceptors(&[nowhere, nowhere], &options).err().unwrap().to_string();
             assert!(error.contains("192.0.2.1:0: this machine has no such address"), "{error}");
         }

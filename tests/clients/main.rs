@@ -16,7 +16,6 @@ mod threads;
 mod uploads;
 
 use std::{
-    net::SocketAddr,
     sync::{atomic::AtomicBool, mpsc},
     thread,
     time::Duration,
@@ -25,6 +24,7 @@ use std::{
 use common::host::patience;
 
 use badpeer::{
+    address::Address,
     client::{self, Driven, Plan},
     metric::{Metric, Row},
     profile::{Group, ServerOptions},
@@ -38,7 +38,7 @@ fn driven(server: &str, clients: &str, measure_ms: u64) -> Driven {
 }
 
 /// What clients do to a fresh server.
-fn served(server: &str, clients: impl FnOnce(SocketAddr) -> Driven) -> Driven {
+fn served(server: &str, clients: impl FnOnce(Address) -> Driven) -> Driven {
     let options: ServerOptions = toml::from_str(server).expect("options");
     let server = Server::bind(&options, None).expect("a server");
     let (address, stop) = (server.addresses().service, server.stop_handle());
@@ -50,26 +50,26 @@ fn served(server: &str, clients: impl FnOnce(SocketAddr) -> Driven) -> Driven {
 }
 
 /// The same with a server that is there already.
-fn driven_at(address: SocketAddr, clients: &str, measure_ms: u64) -> Driven {
+fn driven_at(address: impl Into<Address>, clients: &str, measure_ms: u64) -> Driven {
     driven_by(1, address, clients, measure_ms)
 }
 
 /// The same with so many threads.
-fn driven_by(threads: u32, address: SocketAddr, clients: &str, measure_ms: u64) -> Driven {
+fn driven_by(threads: u32, address: impl Into<Address>, clients: &str, measure_ms: u64) -> Driven {
     let plan = plan(threads, address, clients, measure_ms);
     let (sender, _ticks) = mpsc::channel();
     let result = thread::spawn(move || client::drive(&plan, &AtomicBool::new(false), &sender)).join();
     result.expect("no panic").expect("the machine suffices")
 }
 
-fn plan(threads: u32, address: SocketAddr, clients: &str, measure_ms: u64) -> Plan {
+fn plan(threads: u32, address: impl Into<Address>, clients: &str, measure_ms: u64) -> Plan {
     #[derive(serde::Deserialize)]
     struct Groups {
         clients: Vec<Group>,
     }
     let groups: Groups = toml::from_str(clients).expect("groups");
     Plan {
-        address,
+        address: address.into(),
         groups: groups.clients,
         seed: 1,
         epoch_ns: monotonic_ns(),

@@ -198,7 +198,7 @@ fn a_download_in_parts_from_nginx_is_complete() {
     // Where it is not installed, there is nothing to show.
     let Ok(child) = child else { return };
     let _nginx = Mortal(child);
-    let address = ([127, 0, 0, 1], port).into();
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
     let deadline = Instant::now() + Duration::from_secs(5);
     while std::net::TcpStream::connect(address).is_err() {
         assert!(Instant::now() < deadline, "nginx does not listen");

@@ -2,12 +2,13 @@
 
 use std::{
     io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::TcpStream,
     thread,
     time::{Duration, Instant},
 };
 
 use badpeer::{
+    address::Address,
     codec::{SHARED_STREAM, content},
     metric::Metric,
 };
@@ -76,7 +77,7 @@ fn threads_with_a_lock_upload_right_and_without_one_wrong() {
 }
 
 /// Sends a request; the body of its answer, which is short.
-fn asked(address: SocketAddr, request: &[u8]) -> Vec<u8> {
+fn asked(address: Address, request: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).expect("a connection");
     stream.write_all(request).expect("the server listens");
     let mut answer = Vec::new();
@@ -86,7 +87,7 @@ fn asked(address: SocketAddr, request: &[u8]) -> Vec<u8> {
 }
 
 /// Waits until byte 5 of an upload that is under way has come, and replaces it.
-fn replace_a_byte(address: SocketAddr) {
+fn replace_a_byte(address: Address) {
     let mut right = [0; 16];
     content::fill(SHARED_STREAM, 0, &mut right);
     let deadline = Instant::now() + Duration::from_secs(5);

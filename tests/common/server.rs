@@ -77,7 +77,7 @@ impl Watched {
     pub(super) fn connect_narrow(&self, receive_buffer: usize) -> TcpStream {
         let fd = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
         setsockopt(&fd, sockopt::RcvBuf, &receive_buffer).unwrap();
-        connect(fd.as_raw_fd(), &SockaddrStorage::from(self.0.service)).unwrap();
+        connect(fd.as_raw_fd(), &SockaddrStorage::from(self.0.service.inet().unwrap())).unwrap();
         TcpStream::from(fd)
     }
 
@@ -233,7 +233,7 @@ impl Serving {
         let (child, addresses) = serving(&[&["--admin", "127.0.0.1:0"], flags].concat());
         let (service, admin) = addresses.split_once(", admin on ").unwrap();
         let address = |text: &str| text.parse::<SocketAddr>().unwrap();
-        let server = Watched(Addresses { service: address(service), admin: Some(address(admin)) });
+        let server = Watched(Addresses { service: address(service).into(), admin: Some(address(admin)) });
         Self { child, server }
     }
 

@@ -30,6 +30,7 @@ mod silence;
 mod soak;
 mod sources;
 mod targets;
+mod unix_sockets;
 mod uploads;
 mod user_agent;
 mod validity;

@@ -15,6 +15,7 @@ mod sending;
 mod shutdown;
 mod threads;
 mod timeouts;
+mod unix_sockets;
 
 use std::{
     io::{self, BufRead, BufReader, ErrorKind, Read, Write},
@@ -292,7 +293,7 @@ fn without_descriptors_neither_spins_nor_hangs_and_ends_on_a_signal() {
     let mut address = |name: &str| -> SocketAddr {
         lines.find_map(|line| line.strip_prefix(name).map(|rest| rest.parse().unwrap())).unwrap()
     };
-    let server = Watched(Addresses { service: address("service "), admin: Some(address("admin ")) });
+    let server = Watched(Addresses { service: address("service ").into(), admin: Some(address("admin ")) });
     let streams: Vec<TcpStream> = (0..100).map(|_| server.connect()).collect();
     thread::sleep(Duration::from_millis(200));
     let refused = streams.iter().filter(|stream| was_refused(stream)).count();

@@ -1,6 +1,9 @@
 //! The clients of a thread: every connection is opened, driven and ended here, and is accounted for exactly once.
 
-use std::{io, sync::Arc};
+use std::{
+    io::{self, ErrorKind},
+    sync::Arc,
+};
 
 use super::ports::Ports;
 use crate::{
@@ -59,7 +62,7 @@ struct Client {
 impl<'a> Clients<'a> {
     /// `starts`: when the open loop of each group starts.
     pub(super) fn new(plan: &'a Plan, share: Share, starts: &[Arc<Start>], limit: Arc<ConnectLimit>) -> Self {
-        let host = plan.address.to_string();
+        let host = plan.address.host();
         let mut before = 0;
         let mut groups = Vec::with_capacity(plan.groups.len());
         let measured = plan.measured();
@@ -144,7 +147,7 @@ impl<'a> Clients<'a> {
     }
 
     fn open(&mut self, index: usize, opening: Opening, due_ns: u64, context: &mut Context) -> io::Result<()> {
-        let Opening { again, part } = opening;
+        let Opening { again, part, .. } = opening;
         let port = self.ports.count();
         let number = self.share.number(port);
         let source = self.sources.next(index, number, self.share.index, self.share.of);
@@ -159,10 +162,18 @@ impl<'a> Clients<'a> {
                 group.failed_to_open(opening, CloseReason::Refused, context.now_ns);
                 return Ok(());
             }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.limit.note_full(context.now_ns);
+                group.found_no_room(opening, context.now_ns, LOOK_EVERY_NS, PATIENCE_NS);
+                return Ok(());
+            }
             Err(error) => return Err(error),
         };
         if self.buffers[index] == (0, 0) {
             self.buffers[index] = transport.buffers()?;
+        }
+        if self.plan.address.is_unix() {
+            self.limit.note_room();
         }
         group.opened(opened_ns);
         self.limit.began();

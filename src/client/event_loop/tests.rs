@@ -36,7 +36,7 @@ fn plan(shard: Option<Shard>, threads: u32) -> Plan {
     let text = format!("title = 't'\nwarmup = '500ms'\nmeasure = '1500ms'\n{GROUPS}");
     let profile = crate::profile::Source { file: "t.toml".into(), text }.parse(&[]).expect("valid");
     Plan {
-        address: ([127, 0, 0, 1], 1).into(),
+        address: std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into(),
         groups: profile.clients,
         seed: 7,
         epoch_ns: 10 * SECOND,

@@ -181,8 +181,23 @@ impl Group {
         self.failed_to_open(opening, how, now_ns);
     }
 
+    /// The server's kernel had no room for a connection: it is tried again after `pause_ns`, or counts as not accepted when it
+    /// has been tried for `patience_ns`.
+    pub(super) fn found_no_room(&mut self, opening: Opening, now_ns: u64, pause_ns: u64, patience_ns: u64) {
+        if now_ns >= opening.since_ns + patience_ns {
+            self.not_accepted(opening, false, now_ns);
+        } else {
+            self.openings.put_back(opening, now_ns + pause_ns);
+        }
+    }
+
     /// A connection was over before it had a socket.
-    pub(super) fn failed_to_open(&mut self, Opening { again, part }: Opening, how: CloseReason, now_ns: u64) {
+    pub(super) fn failed_to_open(
+        &mut self,
+        Opening { again, part, .. }: Opening,
+        how: CloseReason,
+        now_ns: u64,
+    ) {
         self.opened(now_ns);
         if how != CloseReason::Alive {
             self.settled_one(again, now_ns);

@@ -12,6 +12,8 @@ use crate::{
 /// A connection that is opened now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::client) struct Opening {
+    /// Since when it has been its turn, on the monotonic clock.
+    pub(in crate::client) since_ns: u64,
     /// It is one that is opened again.
     pub(in crate::client) again: bool,
     /// Which part of a transfer is its own, where the group has them: that of the connection in whose place it comes.
@@ -44,6 +46,8 @@ pub(super) struct Openings {
     last_ns: u64,
     /// The server accepts no more before this, as far as is known.
     held_until_ns: u64,
+    /// Nor does its kernel, which has said so: nothing at all is tried before this.
+    full_until_ns: u64,
     /// Those that are opened again, in order.
     reopenings: VecDeque<Reopening>,
     /// Time of the window in which connections were needed and not opened again, because no more attempts are allowed, added up.
@@ -64,6 +68,7 @@ impl Openings {
                 .is_some_and(|reconnect| reconnect.at_most.is_some()),
             last_ns: 0,
             held_until_ns: 0,
+            full_until_ns: 0,
             reopenings: VecDeque::new(),
             put_off_ns: 0,
         }
@@ -71,10 +76,10 @@ impl Openings {
 
     /// The connection whose time to be opened has come, if there is one. `needed`: the window, if connections are needed.
     pub(super) fn take_turn(&mut self, now_ns: u64, needed: Option<(u64, u64)>) -> Option<Opening> {
-        if self.next_first_ns().is_some_and(|at_ns| at_ns <= now_ns) {
+        if let Some(since_ns) = self.next_first_ns().filter(|at_ns| *at_ns <= now_ns) {
             let part = self.part.count - self.to_open;
             self.to_open -= 1;
-            return Some(Opening { again: false, part });
+            return Some(Opening { since_ns, again: false, part });
         }
         let due = self.reopenings.front().copied().filter(|reopening| reopening.at_ns <= now_ns)?;
         self.reopenings.pop_front();
@@ -83,7 +88,18 @@ impl Openings {
             let from_ns = (at_ns - put_off_ns).max(start_ns);
             self.put_off_ns += at_ns.min(end_ns).saturating_sub(from_ns);
         }
-        Some(Opening { again: true, part })
+        Some(Opening { since_ns: at_ns, again: true, part })
+    }
+
+    /// The connection whose turn it was found no room at the server: it comes first, and nothing is opened before that time,
+    /// however fast it was to be.
+    pub(super) fn put_back(&mut self, Opening { since_ns, again, part }: Opening, until_ns: u64) {
+        self.full_until_ns = until_ns;
+        if again {
+            self.reopenings.push_front(Reopening { at_ns: since_ns, put_off_ns: 0, part });
+        } else {
+            self.to_open += 1;
+        }
     }
 
     /// When the next connection may be opened, if one is to be. The first ones come one after the other where they may all
@@ -96,7 +112,7 @@ impl Openings {
         let first = self.next_first_ns().map(|at_ns| held(one_by_one(at_ns), self.connect_rate.is_some()));
         let again = self.reopenings.front();
         let again = again.map(|again| held(again.at_ns, self.is_pace_of_attempts_asked_for));
-        first.into_iter().chain(again).min()
+        first.into_iter().chain(again).min().map(|at_ns| at_ns.max(self.full_until_ns))
     }
 
     /// Since when it has been the next one's turn, if it is, and whether that waits until the server has room for it: how
@@ -104,7 +120,7 @@ impl Openings {
     pub(super) fn turn(&self, now_ns: u64) -> Option<(u64, bool)> {
         let first = self.next_first_ns().map(|at_ns| (at_ns, self.connect_rate.is_none()));
         let again = self.reopenings.front().map(|again| (again.at_ns, !self.is_pace_of_attempts_asked_for));
-        let is_due = |turn: &(u64, bool)| turn.0 <= now_ns;
+        let is_due = |turn: &(u64, bool)| turn.0.max(self.full_until_ns) <= now_ns;
         first.filter(is_due).or_else(|| again.filter(is_due))
     }
 

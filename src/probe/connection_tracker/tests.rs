@@ -1,5 +1,7 @@
 //! Connections tracked over made-up samples.
 
+use std::num::NonZeroU32;
+
 use super::*;
 use crate::{
     probe::Between,
@@ -9,7 +11,7 @@ use crate::{
 const MS: u64 = 1_000_000;
 
 fn end(port: u16) -> Endpoint {
-    Endpoint { port, ..Endpoint::default() }
+    Endpoint::at_port(port)
 }
 
 /// The server's end of the connection from port 5, after so many bytes were acknowledged, the last segment so many
@@ -209,6 +211,23 @@ fn what_is_known_of_a_connection_stays_where_it_is() {
 }
 
 #[test]
+fn a_connection_over_a_unix_socket_is_held_and_ended_but_not_dated() {
+    let held = SocketEntry {
+        local: Endpoint::Unix { socket: 8 },
+        remote: Endpoint::Unix { socket: 9 },
+        memory: SocketMemory { sndbuf: 3_000, wmem_queued: 800, ..SocketMemory::default() },
+        ..socket(TcpState::Established, 0, 0)
+    };
+    let seen = looked(&[&[held], &[held], &[]])[0];
+    assert_eq!((seen.peer, seen.server_socket, seen.is_undated()), (held.remote, NonZeroU32::new(8), true));
+    assert_eq!((seen.ended.map(ms), seen.left_bytes), (Some((200, 302)), None));
+    assert!(seen.was_full, "three quarters of its send buffer are not free");
+    let mut roomy = held;
+    roomy.memory.wmem_queued = 700;
+    assert!(!looked(&[&[roomy], &[roomy]])[0].was_full);
+}
+
+#[test]
 fn an_event_is_noticed_by_the_second_sample_after_it() {
     let mut tracker = ConnectionTracker::default();
     for at in [100, 200, 300] {
@@ -232,7 +251,7 @@ fn connections_from_one_port_at_two_addresses_are_two() {
     let mut seen = looked(&[&first, &then]);
     seen.sort_by_key(|tracked| tracked.peer);
     assert_eq!(
-        seen.iter().map(|tracked| tracked.peer.ip.to_string()).collect::<Vec<_>>(),
+        seen.iter().map(|tracked| tracked.peer.ip().unwrap().to_string()).collect::<Vec<_>>(),
         ["127.0.0.1", "127.0.0.2"]
     );
     assert_eq!(seen.iter().map(|tracked| ms(tracked.acked).0).collect::<Vec<_>>(), [60, 160]);

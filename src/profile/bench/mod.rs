@@ -250,7 +250,9 @@ impl Bench {
                 _ => self.payload("64KiB"),
             };
             let keys = self.protocol_keys(&self.bad_path);
-            format!("{keys}recv_buffer = \"16KiB\"\nload = {{ rate = \"{rate}/s\"{sizes} }}\nrx = {rx}\n")
+            // At a UNIX socket what waits is in the server's send buffer.
+            let buffer = if self.target.is_unix() { "" } else { "recv_buffer = \"16KiB\"\n" };
+            format!("{keys}{buffer}load = {{ rate = \"{rate}/s\"{sizes} }}\nrx = {rx}\n")
         };
         let sends = |tx: &str| {
             let (keys, payload) = (self.protocol_keys(&self.path), self.payload("128B"));
@@ -288,9 +290,8 @@ impl Bench {
     /// The server in a word.
     fn place(&self) -> &str {
         match &self.target {
-            Target::Reference(options) => &options.listen,
             Target::Program(program) => program.command.first().map_or("", String::as_str),
-            Target::Attached { attach } => &attach.address,
+            target => target.address(),
         }
     }
 }

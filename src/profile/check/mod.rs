@@ -1,5 +1,7 @@
 //! Checks of a profile that its types cannot express: which values are possible together.
 
+mod unix_socket;
+
 use std::time::Duration;
 
 use super::{
@@ -115,6 +117,7 @@ impl Profile {
             return fault(&["clients"], "add at least one [[clients]] group, or a [core] experiment");
         }
         self.check_connections()?;
+        self.check_unix()?;
         self.client_threads
             .check(self.connections())
             .or_else(|message| fault(&["client_threads"], message))?;

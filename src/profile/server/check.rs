@@ -1,6 +1,7 @@
 //! Whether the reference server's knobs are possible together.
 
 use super::{Dispatch, HeadParsing, Overflow, ServerOptions, Service, Trigger};
+use crate::profile::unix_path;
 use crate::units::{ByteRate, Bytes, Count, OrOff, Span};
 
 /// A typing error should not ask for a million threads.
@@ -33,7 +34,8 @@ impl ServerOptions {
     /// The key that is at fault, and what to write instead.
     pub fn check(&self) -> Result<(), (&'static str, &'static str)> {
         let all = self.protocol_faults().into_iter().chain(self.number_faults());
-        let mut all = all.chain(self.combination_faults()).chain(self.time_faults());
+        let mut all =
+            all.chain(self.combination_faults()).chain(self.time_faults()).chain(self.unix_faults());
         match all.find(|(is_fault, ..)| *is_fault) {
             Some((_, key, message)) => Err((key, message)),
             None => Ok(()),
@@ -133,6 +135,31 @@ impl ServerOptions {
                 self.user_timeout.0.is_some_and(|time| time.0.as_millis() == 0),
                 "user_timeout",
                 "must be at least 1ms; write off for none",
+            ),
+        ]
+    }
+
+    /// What a UNIX-domain socket does not have.
+    fn unix_faults(&self) -> [Fault; 3] {
+        let path = unix_path::of(&self.listen);
+        let is_unix = path.is_some();
+        let is_possible =
+            self.listen == unix_path::FRESH || path.is_none_or(|path| unix_path::check(path).is_ok());
+        [
+            (
+                !is_possible,
+                "listen",
+                "a UNIX socket needs unix: and a path of at most 107 bytes, or @ and a name; unix: alone takes a fresh path",
+            ),
+            (
+                is_unix && self.user_timeout.0.is_some(),
+                "user_timeout",
+                "needs TCP (TCP_USER_TIMEOUT): over a UNIX socket use send_timeout, or listen on TCP",
+            ),
+            (
+                is_unix && self.notsent_lowat.0.is_some(),
+                "notsent_lowat",
+                "needs TCP (TCP_NOTSENT_LOWAT): over a UNIX socket use send_buffer, or listen on TCP",
             ),
         ]
     }

@@ -22,7 +22,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Parser, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerOptions {
-    /// Address and port to listen on; port 0 takes a free one
+    /// Address and port to listen on, where port 0 takes a free one; or unix:/PATH, unix:@NAME, or unix: for a fresh path, which is
+    /// removed in the end
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub listen: String,
 

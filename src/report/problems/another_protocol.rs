@@ -2,7 +2,10 @@
 
 use clap::ValueEnum;
 
-use crate::codec::{Excerpt, Fault, Flaw, Protocol, frame, http::HttpMethod};
+use crate::{
+    codec::{Excerpt, Fault, Flaw, Protocol, frame, http::HttpMethod},
+    profile::unix_path,
+};
 
 /// What the server speaks and what to write instead, or `None` if the bytes tell no other protocol. `address` is that of a
 /// server that was running before; advice names flags for `badpeer bench`, else keys of a profile.
@@ -14,8 +17,13 @@ pub(super) fn another_protocol(
 ) -> Option<String> {
     let (name, instead) = match bytes {
         [b'H', b'T', b'T', b'P', b'/', ..] if asked != Protocol::Http => {
-            let url = address
-                .map_or_else(|| "http://HOST:PORT/PATH".to_owned(), |address| format!("http://{address}/"));
+            let url = address.map_or_else(
+                || "http://HOST:PORT/PATH".to_owned(),
+                // The path of a socket ends with a colon there.
+                |address| {
+                    format!("http://{address}{}/", if unix_path::of(address).is_some() { ":" } else { "" })
+                },
+            );
             let how = if is_bench {
                 format!("write the address as {url}")
             } else {

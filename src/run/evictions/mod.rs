@@ -65,7 +65,7 @@ impl<'a> Asked<'a> {
             ..Evictions::default()
         };
         for reported in &journal.evictions {
-            let port = ports.last_before(reported);
+            let port = ports.last_before(reported, outside);
             found.unmatched += u64::from(port.is_none());
             let known =
                 port.map(|port| Known { port, seen: outside.and_then(|outside| outside.of(port)), outside });
@@ -106,24 +106,27 @@ impl<'a> PortsByEnd<'a> {
     /// Those of `ports`, which were opened in this order, as far as the evictions need them.
     fn new(ports: &'a [Port], journal: &Journal) -> Self {
         let mut found = Self::default();
-        let has_address = |reported: &ReportedEviction| reported.peer_address.is_some();
-        let addresses = journal.evictions.iter().filter(|reported| has_address(reported)).count();
+        let has_end =
+            |reported: &ReportedEviction| reported.socket.is_some() || reported.peer_address.is_some();
+        let ends = journal.evictions.iter().filter(|reported| has_end(reported)).count();
         for port in ports {
-            if addresses > 0 {
+            if ends > 0 {
                 found.by_end.entry(port.end).or_default().push(port);
             }
-            if addresses < journal.evictions.len() {
-                found.by_number.entry(port.end.port).or_default().push(port);
+            if let Some(number) = port.end.port().filter(|_| ends < journal.evictions.len()) {
+                found.by_number.entry(number).or_default().push(port);
             }
         }
         found
     }
 
-    /// The last connection that had this port, at this address, before the eviction.
-    fn last_before(&self, reported: &ReportedEviction) -> Option<&'a Port> {
-        let ports = match reported.peer_address {
-            Some(ip) => self.by_end.get(&Endpoint::new(ip, reported.peer_port)),
-            None => self.by_number.get(&reported.peer_port),
+    /// The last connection that had this end, or this port, before the eviction.
+    fn last_before(&self, reported: &ReportedEviction, outside: Option<&Outside<'_>>) -> Option<&'a Port> {
+        let ports = match (reported.socket, reported.peer_address) {
+            // The server names its own end, and its sockets tell the client's.
+            (Some(socket), _) => self.by_end.get(&outside?.client_of(socket)?),
+            (None, Some(ip)) => self.by_end.get(&Endpoint::new(ip, reported.peer_port)),
+            (None, None) => self.by_number.get(&reported.peer_port),
         }?;
         let latest_ns = reported.at_ns.saturating_add(SLACK_NS);
         let opened = ports.partition_point(|port| port.opened_ns <= latest_ns);
@@ -203,7 +206,7 @@ impl Known<'_> {
     /// When that happened which the timeout counts from, as far as looks show.
     fn progress(&self, reason: &str, progress: Progress) -> Between {
         let ever = ANY.not_before(self.port.opened_ns);
-        let Some(seen) = &self.seen else { return ever };
+        let Some(seen) = self.seen.as_ref().filter(|seen| !seen.is_undated()) else { return ever };
         match reason {
             "send_timeout" => {
                 // While something waits in the server, its kernel takes nothing unless the peer has acknowledged

@@ -8,7 +8,7 @@ use crate::address::Endpoint;
 const MS: u64 = 1_000_000;
 
 /// The client's end.
-const OWN: Endpoint = Endpoint { ip: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), port: 5 };
+const OWN: Endpoint = Endpoint::Inet { ip: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), port: 5 };
 
 fn between(from_ms: u64, until_ms: u64) -> Between {
     Between::new(from_ms * MS, until_ms * MS)
@@ -47,8 +47,9 @@ fn of(reason: &str, progress_ms: u64, deadline_ms: u64, at_ms: u64) -> ReportedE
         index: 0,
         at_ns: at_ms * MS,
         reason: reason.into(),
-        peer_port: OWN.port,
-        peer_address: Some(OWN.ip),
+        peer_port: OWN.port().unwrap(),
+        peer_address: OWN.ip(),
+        socket: None,
         progress_ns: Some(progress_ms * MS),
         deadline_ns: Some(deadline_ms * MS),
         send_buffered: 0,
@@ -180,15 +181,16 @@ fn lost_and_unmatched_evictions_are_counted() {
 fn the_last_connection_of_an_end_before_the_eviction_is_meant() {
     // One after the other had the port, and another address has it as well.
     let another: IpAddr = "127.0.0.9".parse().unwrap();
-    let at = |ip, ms: u64| Port { end: Endpoint::new(ip, OWN.port), opened_ns: ms * MS, ..Port::default() };
+    let own = OWN.ip().unwrap();
+    let at = |ip, ms: u64| Port { end: Endpoint::new(ip, 5), opened_ns: ms * MS, ..Port::default() };
     let ports: Vec<Port> =
-        (1..=1000).flat_map(|turn| [at(OWN.ip, turn * 100), at(another, turn * 100 + 50)]).collect();
+        (1..=1000).flat_map(|turn| [at(own, turn * 100), at(another, turn * 100 + 50)]).collect();
     let opened = |peer_address, at_ms| {
         let reported = ReportedEviction { peer_address, ..reported(0, 0, at_ms) };
         let journal = Journal { evictions: vec![reported.clone()], lost: 0 };
-        PortsByEnd::new(&ports, &journal).last_before(&reported).map(|port| port.opened_ns / MS)
+        PortsByEnd::new(&ports, &journal).last_before(&reported, None).map(|port| port.opened_ns / MS)
     };
-    assert_eq!([opened(Some(OWN.ip), 30_080), opened(Some(another), 30_080)], [Some(30_000), Some(30_050)]);
+    assert_eq!([opened(Some(own), 30_080), opened(Some(another), 30_080)], [Some(30_000), Some(30_050)]);
     assert_eq!(opened(None, 30_080), Some(30_050), "whichever came last, where no address is listed");
-    assert_eq!((opened(Some(OWN.ip), 80), opened(Some("127.0.0.3".parse().unwrap()), 90_000)), (None, None));
+    assert_eq!((opened(Some(own), 80), opened(Some("127.0.0.3".parse().unwrap()), 90_000)), (None, None));
 }

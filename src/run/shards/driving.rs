@@ -1,6 +1,6 @@
 //! A shard: it is ready before the start, drives its part of the clients from then on, and keeps what it counted.
 
-use std::{net::SocketAddr, path::PathBuf, thread, time::Duration};
+use std::{path::PathBuf, thread, time::Duration};
 
 use super::{
     clock::monotonic_at,
@@ -10,6 +10,7 @@ use super::{
     state::StateFile,
 };
 use crate::{
+    address::Address,
     client::{self, Kept, Plan, Shard, put_together},
     gate::{self, Window},
     probe::{allowed_cpus, describe_machine},
@@ -60,7 +61,7 @@ impl Order {
         Identity::of(&self.profile, shards, self.start_ns, self.profile.seed)
     }
 
-    pub(super) fn origin(&self, service: SocketAddr) -> Origin {
+    pub(super) fn origin(&self, service: Address) -> Origin {
         Origin {
             name: self.name.clone(),
             profile: self.profile.without_secrets(),
@@ -147,7 +148,7 @@ pub(super) fn wait_until(at_ns: u64, interrupt: &mut Interrupt) -> bool {
 /// The same once the server is known to be there.
 pub(super) fn drive_at(
     order: &Order,
-    service: SocketAddr,
+    service: Address,
     file: &mut StateFile,
     interrupt: &mut Interrupt,
     observer: &mut dyn Observer,
@@ -225,10 +226,10 @@ fn findings(
 }
 
 /// A server that another process watches.
-struct Elsewhere(SocketAddr);
+struct Elsewhere(Address);
 
 impl Target for Elsewhere {
-    fn service(&self) -> SocketAddr {
+    fn service(&self) -> Address {
         self.0
     }
 

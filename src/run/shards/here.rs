@@ -2,7 +2,6 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    net::SocketAddr,
     path::PathBuf,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     thread,
@@ -22,6 +21,7 @@ use super::{
     worker::{READY, WorkOrder},
 };
 use crate::{
+    address::Address,
     client::Shard,
     gate::Window,
     profile::Profile,
@@ -119,7 +119,7 @@ struct Worker {
 
 impl Workers {
     /// Starts all of them, and waits until they are ready.
-    fn start(here: &Here<'_>, profile: &Profile, service: SocketAddr) -> Result<Self, RunError> {
+    fn start(here: &Here<'_>, profile: &Profile, service: Address) -> Result<Self, RunError> {
         let mut all = Self(Vec::new());
         for index in 0..here.count {
             all.0.push(Worker::start(Shard { index, of: here.count })?);

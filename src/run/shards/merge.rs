@@ -111,7 +111,7 @@ impl Merger {
         let hosts: Vec<&Host> = parts.iter().map(|(state, _)| &state.host).chain(host).collect();
         let skew = Skew::of(&hosts);
         notes.push(together(&parts, run.start_ns, &skew));
-        let address = ([0, 0, 0, 0], 0).into();
+        let address = std::net::SocketAddr::from(([0, 0, 0, 0], 0)).into();
         let plan = repeat::plan(
             setting.profile,
             address,

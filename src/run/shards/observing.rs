@@ -1,7 +1,5 @@
 //! An observer: it drives no client, and reads the server and its machine while shards do, by the same clock.
 
-use std::net::SocketAddr;
-
 use indexmap::IndexMap;
 
 use super::{
@@ -11,6 +9,7 @@ use super::{
     state::StateFile,
 };
 use crate::{
+    address::Address,
     client::Plan,
     probe::{SocketProbe, TcpState},
     profile,
@@ -92,7 +91,7 @@ fn observe_at(
 
 /// Whether the clients have left: nobody tells the observer.
 struct Leaving {
-    service: SocketAddr,
+    service: Address,
     /// The clients stop no sooner, on the monotonic clock.
     stops_ns: u64,
     probe: Option<SocketProbe>,

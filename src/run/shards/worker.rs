@@ -3,7 +3,6 @@
 
 use std::{
     io::{self, BufRead, Write},
-    net::SocketAddr,
     path::PathBuf,
 };
 
@@ -14,6 +13,7 @@ use super::{
     end::ShardEnd,
 };
 use crate::{
+    address::Address,
     client::Shard,
     gate::Window,
     profile::Profile,
@@ -31,7 +31,7 @@ pub(super) struct WorkOrder {
     pub(super) window: Option<Window>,
     pub(super) shard: Shard,
     /// Where the server listens that the other one has started.
-    pub(super) service: SocketAddr,
+    pub(super) service: Address,
     pub(super) folder: PathBuf,
 }
 

@@ -1,14 +1,16 @@
 //! A running server: found, measured, and left running.
 
-use std::net::{SocketAddr, TcpStream};
+use std::{net::TcpStream, os::unix::net::UnixStream};
 
 use super::{
     RunError,
-    address::{PATIENCE, elsewhere, listening, resolved, the_one_that_accepts},
+    address::{
+        NO_LISTENER, PATIENCE, elsewhere, listening, obstacle, resolved, the_one_that_accepts, why_silent,
+    },
     server::{ServerExit, Target},
 };
 use crate::{
-    address::is_of_this_machine,
+    address::Address,
     probe::{ProcessProbe, allowed_cpus, listeners},
     profile::Attach,
 };
@@ -16,7 +18,7 @@ use crate::{
 /// A server that was running before.
 #[derive(Debug)]
 pub(super) struct Attached {
-    service: SocketAddr,
+    service: Address,
     processes: Vec<u32>,
     watched: Vec<ProcessProbe>,
     notes: Vec<String>,
@@ -69,7 +71,7 @@ impl Attached {
 }
 
 impl Target for Attached {
-    fn service(&self) -> SocketAddr {
+    fn service(&self) -> Address {
         self.service
     }
 
@@ -104,7 +106,7 @@ impl Target for Attached {
 /// A server that can be reached.
 #[derive(Debug)]
 pub(in crate::run) struct Reached {
-    pub(in crate::run) service: SocketAddr,
+    pub(in crate::run) service: Address,
     /// The inodes of its listening sockets; `None` if it is on another machine.
     pub(in crate::run) listeners: Option<Vec<u32>>,
 }
@@ -117,16 +119,39 @@ pub(in crate::run) fn reach(address: &str) -> Result<Reached, RunError> {
             "cannot reach {service}: {why}; start the server first, or give the command that starts it"
         ))
     };
-    if !is_of_this_machine(service.ip()) {
+    let service = match service {
+        Address::Inet(service) => service,
+        Address::Unix(_) => return reach_unix(service),
+    };
+    if !Address::Inet(service).is_here() {
         TcpStream::connect_timeout(&service, PATIENCE).map_err(|error| unreachable(&error.to_string()))?;
-        return Ok(Reached { service, listeners: None });
+        return Ok(Reached { service: service.into(), listeners: None });
     }
-    let sockets = listening(&[service])?;
+    let sockets = listening(&[service.into()])?;
     // Where the kernel passes connections on, into another network namespace for example, nothing listens here.
     if sockets.is_empty() && TcpStream::connect_timeout(&service, PATIENCE).is_err() {
-        return Err(unreachable(&format!("nothing listens there{}", elsewhere(service.port()))));
+        return Err(unreachable(&format!("nothing listens there{}", elsewhere(service.into()))));
+    }
+    Ok(Reached { service: service.into(), listeners: Some(sockets) })
+}
+
+/// The same of a UNIX-domain socket.
+fn reach_unix(service: Address) -> Result<Reached, RunError> {
+    let unreachable = |why: &str| RunError::Start(format!("cannot reach {service}: {why}"));
+    if let Some(why) = service.path().and_then(obstacle) {
+        return Err(unreachable(&why));
+    }
+    let sockets = listening(&[service])?;
+    // In another network namespace it does not show, and can be reached all the same.
+    if sockets.is_empty() && !accepts_unix(service) {
+        return Err(unreachable(service.path().map_or(NO_LISTENER, why_silent)));
     }
     Ok(Reached { service, listeners: Some(sockets) })
+}
+
+/// Whether it takes a connection.
+fn accepts_unix(service: Address) -> bool {
+    service.path().is_some_and(|path| UnixStream::connect(path).is_ok())
 }
 
 #[cfg(test)]
@@ -144,7 +169,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let mut found = find(format!("localhost:{}", address.port()), None).unwrap();
-        assert_eq!((found.service(), found.processes()), (address, &[std::process::id()][..]));
+        assert_eq!((found.service(), found.processes()), (address.into(), &[std::process::id()][..]));
         assert!(found.notes().iter().any(|note| note.contains("process")), "{:?}", found.notes());
         assert!(!found.cores(&[]).is_empty());
         assert_eq!((found.still_runs(), found.end().words.as_str()), (Ok(()), "left running"));
@@ -152,16 +177,18 @@ mod tests {
 
     #[test]
     fn all_addresses_of_a_name_are_tried() {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let at = |listener: &TcpListener| Address::from(listener.local_addr().unwrap());
+        let free = at(&TcpListener::bind("127.0.0.1:0").unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
+        let address = at(&listener);
         assert_eq!(the_one_that_accepts(&[free, address]), address);
         assert_eq!(the_one_that_accepts(&[free, free]), free);
         // Where there is IPv6, `localhost` has an address in it.
         let Ok(six) = TcpListener::bind("[::1]:0") else { return };
-        let address = six.local_addr().unwrap();
-        if resolved(&format!("localhost:{}", address.port())).unwrap().contains(&address) {
-            let found = find(format!("localhost:{}", address.port()), None).unwrap();
+        let address = at(&six);
+        let localhost = format!("localhost:{}", six.local_addr().unwrap().port());
+        if resolved(&localhost).unwrap().contains(&address) {
+            let found = find(localhost, None).unwrap();
             assert_eq!(found.service(), address);
         }
     }

@@ -3,6 +3,7 @@
 mod address;
 mod attached;
 mod child;
+mod placeholders;
 mod program;
 mod reference;
 mod server;

@@ -5,7 +5,6 @@ use std::{
     fs::{self, DirBuilder, File},
     hash::{BuildHasher, Hasher, RandomState},
     io::{self, Read, Seek, SeekFrom},
-    net::SocketAddr,
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
@@ -23,11 +22,13 @@ use super::{
     },
     address::{elsewhere, free_addresses, listed, listening, the_one_that_accepts},
     child::{in_words, spawn_on, with_last_words},
+    placeholders::{self, filled_in},
     server::{ServerExit, Target},
 };
 use crate::{
+    address::Address,
     probe::{TreeProbe, listeners},
-    profile::Program,
+    profile::{Program, unix_path::FRESH},
 };
 
 /// How long a program may take until it listens.
@@ -37,6 +38,8 @@ const LOOK: Duration = Duration::from_millis(5);
 /// How much of the end of its output is looked at for its last words, in bytes and in lines.
 const TAIL_BYTES: u64 = 16 * 1024;
 const LAST_LINES: usize = 20;
+/// The UNIX-domain socket that it listens on, where it has no other path.
+const SOCKET: &str = "server.sock";
 /// The file for its output.
 const OUTPUT: &str = "output.log";
 
@@ -62,17 +65,7 @@ pub(in crate::run) fn check(program: &Program, files: &IndexMap<String, String>)
             ),
         });
     }
-    let texts = program.command.iter().chain(program.env.values());
-    let mut texts = texts.chain(program.files.iter().filter_map(|name| files.get(name)));
-    let names_address = |text: &String| text.contains("{port}") || text.contains("{address}");
-    if program.address.ends_with(":0") && !texts.any(names_address) {
-        return Err(RunError::impossible(
-            &["server", "command"],
-            "the program does not get the free port to listen on: write {port} where the port belongs in its \
-             command, env or files, or name the address that it listens on in place of port 0",
-        ));
-    }
-    Ok(())
+    placeholders::check(program, files)
 }
 
 /// Where a program was looked for that is not installed.
@@ -105,7 +98,7 @@ fn is_installed(name: &str, folder: &Path) -> bool {
 #[derive(Debug)]
 pub(super) struct Running {
     process: [u32; 1],
-    service: SocketAddr,
+    service: Address,
     status: Option<ExitStatus>,
     server_exit: Option<ServerExit>,
     notes: Vec<String>,
@@ -146,10 +139,12 @@ impl Running {
         interrupt: &mut Interrupt,
     ) -> Result<Self, RunError> {
         let failed = |what: &str, error: &dyn std::fmt::Display| RunError::Start(format!("{what}: {error}"));
-        let addresses = free_addresses(&program.address)?;
-        let service = addresses[0];
         let dir = Folder::planned();
         let path = dir.0.display().to_string();
+        let is_fresh = program.address == FRESH;
+        let address = if is_fresh { format!("{FRESH}{path}/{SOCKET}") } else { program.address.clone() };
+        let addresses = free_addresses(&address)?;
+        let service = addresses[0];
         let filled = |text: &String| filled_in(text, service, &path);
         let words: Vec<String> = program.command.iter().map(&filled).collect();
         let env: Vec<(String, String)> =
@@ -190,11 +185,7 @@ impl Running {
     }
 
     /// Waits until it listens at one of the addresses, and makes sure that it is this program that does.
-    fn await_listening(
-        &mut self,
-        addresses: &[SocketAddr],
-        interrupt: &mut Interrupt,
-    ) -> Result<(), RunError> {
+    fn await_listening(&mut self, addresses: &[Address], interrupt: &mut Interrupt) -> Result<(), RunError> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             self.still_runs().map_err(RunError::Start)?;
@@ -207,7 +198,7 @@ impl Running {
             }
             if Instant::now() > deadline {
                 let (all, seconds) = (listed(addresses), PATIENCE.as_secs());
-                let elsewhere = elsewhere(self.service.port());
+                let elsewhere = elsewhere(self.service);
                 let what = format!("the server did not listen at {all} within {seconds} s{elsewhere}");
                 return Err(RunError::Start(with_last_words(&what, &self.last_lines())));
             }
@@ -227,14 +218,16 @@ impl Running {
         let others = listeners::holders(sockets, listeners::everyone());
         match others.processes.first() {
             Some(&pid) => Err(RunError::Start(format!(
-                "port {} is taken by process {pid} ({}), which is not the server: free it, or set another server.address",
-                self.service.port(),
+                "{} is taken by process {pid} ({}), which is not the server: free it, or set another server.address",
+                self.service
+                    .inet()
+                    .map_or_else(|| self.service.to_string(), |at| format!("port {}", at.port())),
                 listeners::name(pid)
             ))),
             // The socket has gone again, or the process that holds it cannot be seen.
             None if found.hidden => {
                 self.notes.push(
-                    "it was not checked that the server itself listens on its port, because it runs as another user"
+                    "it was not checked that the server itself listens at its address, because it runs as another user"
                         .into(),
                 );
                 Ok(true)
@@ -258,7 +251,7 @@ impl Running {
 }
 
 impl Target for Running {
-    fn service(&self) -> SocketAddr {
+    fn service(&self) -> Address {
         self.service
     }
 
@@ -312,13 +305,6 @@ impl Drop for Running {
     }
 }
 
-/// The text with its places filled in.
-fn filled_in(text: &str, address: SocketAddr, dir: &str) -> String {
-    text.replace("{port}", &address.port().to_string())
-        .replace("{address}", &address.to_string())
-        .replace("{dir}", dir)
-}
-
 /// By itself, or by the signal that it was sent, or with the exit code of a shell.
 fn ended_as_told(status: ExitStatus) -> bool {
     use std::os::unix::process::ExitStatusExt;
@@ -336,20 +322,19 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_are_filled_in() {
-        let address = "127.0.0.1:8080".parse().expect("an address");
-        let text = filled_in("listen {address}; pid {dir}/pid; # {port} {other} ${x}", address, "/tmp/a");
-        assert_eq!(text, "listen 127.0.0.1:8080; pid /tmp/a/pid; # 8080 {other} ${x}");
-    }
-
-    #[test]
-    fn a_program_must_exist_and_use_a_port_placeholder() {
+    fn a_program_must_exist_and_be_told_where_to_listen() {
         for (toml, file, able) in [
             ("command = ['sh', '{port}']", "", true),
             ("command = ['sh', '{address}']", "", true),
             ("command = ['/bin/sh']\nenv = { P = '{port}' }", "", true),
             ("command = ['sh']\nfiles = ['a.conf']", "listen {port}", true),
             ("command = ['sh']\naddress = '127.0.0.1:8080'", "", true),
+            ("command = ['sh', '{socket}']", "", true),
+            ("command = ['sh']\naddress = 'unix:/a'", "", true),
+            ("command = ['sh']\naddress = 'unix:'\nfiles = ['a.conf']", "listen {address}", true),
+            ("command = ['sh']\naddress = 'unix:'", "", false),
+            ("command = ['sh', '{socket}', '{port}']", "", false),
+            ("command = ['sh', '{port}']\nfiles = ['a.conf']", "{socket}", false),
             ("command = ['sh']\nfiles = ['a.conf']", "listen 80", false),
             ("command = ['sh']", "listen {port}", false),
             ("command = ['no-such-program', '{port}']", "", false),

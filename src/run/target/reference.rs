@@ -2,8 +2,10 @@
 
 use std::{
     collections::VecDeque,
+    fs,
     io::{BufRead, BufReader, Read},
     net::SocketAddr,
+    path::{Path, PathBuf},
     process::Child,
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread::{self, JoinHandle},
@@ -21,7 +23,10 @@ use super::{
     child::{in_words, spawn_badpeer, with_last_words},
     server::{Build, ServerExit, Target},
 };
-use crate::profile::ServerOptions;
+use crate::{
+    address::Address,
+    profile::{ServerOptions, unix_path},
+};
 
 /// How long a server may take until it listens.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -35,7 +40,9 @@ const LAST_LINES: usize = 20;
 pub(super) struct Reference {
     child: Child,
     process: [u32; 1],
-    service: SocketAddr,
+    service: Address,
+    /// The file of its socket, at a fresh path: it is removed, however the server ends.
+    socket_file: Option<PathBuf>,
     admin: SocketAddr,
     words: Arc<Mutex<VecDeque<String>>>,
     listener: Option<JoinHandle<()>>,
@@ -63,14 +70,24 @@ impl Reference {
         let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
         let process = [child.id()];
         let shutdown_grace = SHUTDOWN_GRACE + options.drain.0;
-        let mut target =
-            Self { child, process, service: unknown, admin: unknown, words, listener, shutdown_grace };
+        let mut target = Self {
+            child,
+            process,
+            service: unknown.into(),
+            socket_file: None,
+            admin: unknown,
+            words,
+            listener,
+            shutdown_grace,
+        };
         (target.service, target.admin) = target.await_addresses()?;
+        let is_fresh = options.listen == unix_path::FRESH;
+        target.socket_file = target.service.path().filter(|_| is_fresh).map(Path::to_owned);
         Ok(target)
     }
 
     /// The first line of its output says where it listens.
-    fn await_addresses(&mut self) -> Result<(SocketAddr, SocketAddr), RunError> {
+    fn await_addresses(&mut self) -> Result<(Address, SocketAddr), RunError> {
         let (sender, receiver) = mpsc::channel();
         if let Some(stdout) = self.child.stdout.take() {
             in_background(move || {
@@ -106,7 +123,7 @@ fn in_background(work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>,
 }
 
 impl Target for Reference {
-    fn service(&self) -> SocketAddr {
+    fn service(&self) -> Address {
         self.service
     }
 
@@ -154,6 +171,10 @@ impl Drop for Reference {
         if let Ok(None) = self.child.try_wait() {
             self.end();
         }
+        if let Some(file) = &self.socket_file {
+            // A server that ends in order has done it.
+            let _ = fs::remove_file(file);
+        }
     }
 }
 
@@ -194,8 +215,8 @@ fn keep_last_lines(stderr: impl Read, words: &Mutex<VecDeque<String>>) {
 }
 
 /// Reads `listening on 127.0.0.1:4000, admin on 127.0.0.1:4001`.
-fn addresses(line: &str) -> Option<(SocketAddr, SocketAddr)> {
-    let (service, admin) = line.trim().strip_prefix("listening on ")?.split_once(", admin on ")?;
+fn addresses(line: &str) -> Option<(Address, SocketAddr)> {
+    let (service, admin) = line.trim_end().strip_prefix("listening on ")?.rsplit_once(", admin on ")?;
     Some((service.parse().ok()?, admin.parse().ok()?))
 }
 
@@ -229,7 +250,9 @@ mod tests {
     #[test]
     fn the_first_line_gives_the_addresses() {
         let found = addresses("listening on 127.0.0.1:4000, admin on 127.0.0.1:4001\n").expect("addresses");
-        assert_eq!((found.0.port(), found.1.port()), (4000, 4001));
+        assert_eq!((found.0.to_string().as_str(), found.1.port()), ("127.0.0.1:4000", 4001));
+        let found = addresses("listening on unix:/a, admin on b, admin on 127.0.0.1:1\n").expect("addresses");
+        assert_eq!(found.0.to_string(), "unix:/a, admin on b");
         assert_eq!(addresses("listening on 127.0.0.1:4000\n"), None);
         assert_eq!(addresses(""), None);
     }

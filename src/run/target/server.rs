@@ -5,10 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::address::Address;
+
 /// A server that can be driven.
 pub(in crate::run) trait Target {
     /// Where it listens.
-    fn service(&self) -> SocketAddr;
+    fn service(&self) -> Address;
 
     /// The admin address, if it is the reference server.
     fn admin(&self) -> Option<SocketAddr> {

@@ -8,7 +8,7 @@ use crate::{
         close_reason::{CloseKind, CloseReason},
         context::Context,
         counters::Counters,
-        policy::{AckProgress, Policy},
+        policy::{AckProgress, Policy, UnixProgress},
     },
     sys,
 };
@@ -22,6 +22,7 @@ pub(super) struct Account {
     appended: u64,
     moved: u64,
     acked: u64,
+    unix: UnixProgress,
     /// Their last digits are enough for the difference.
     allocations: u32,
     slack: Slack,
@@ -50,6 +51,7 @@ impl Account {
             appended: sent.appended + received.appended,
             moved: sent.moved + received.moved,
             acked: self.acked,
+            unix: self.unix,
             allocations: (sent.allocations + received.allocations) as u32,
             slack: self.slack,
         };
@@ -105,9 +107,10 @@ impl Account {
     /// # Errors
     /// When the kernel says that the connection is broken.
     pub(super) fn ask(&mut self, channel: &Channel, context: &Context) -> Result<AckProgress, CloseReason> {
-        let info = channel.socket().transport().info().map_err(|error| CloseKind::from_error(&error))?;
-        self.acknowledge(info.bytes_acked, &context.counters);
-        Ok(AckProgress::new(&info, sys::monotonic_ns(), context.jiffy_ns))
+        let sent = channel.socket().transport().sent().map_err(|error| CloseKind::from_error(&error))?;
+        let progress = AckProgress::new(&sent, &mut self.unix, sys::monotonic_ns(), context.jiffy_ns);
+        self.acknowledge(progress.acked, &context.counters);
+        Ok(progress)
     }
 
     /// Takes the connection out of the sums of what is held now: how much memory its buffers held, in bytes.
@@ -121,7 +124,7 @@ impl Account {
     }
 
     /// So many bytes in all are acknowledged.
-    pub(super) fn acknowledge(&mut self, acked: u64, counters: &Counters) {
+    fn acknowledge(&mut self, acked: u64, counters: &Counters) {
         counters.acked.add(acked.saturating_sub(self.acked));
         self.acked = acked;
     }

@@ -31,6 +31,8 @@ pub(super) struct Deadlines {
     timer: Option<TimerId>,
     /// When it fires: at the soonest of them, or before.
     fires_ns: u64,
+    /// The last look at what the peer has taken of what waits.
+    looked_ns: u64,
     /// The kernel held data for the peer when it was last looked whether it is idle.
     kernel_held: bool,
     /// No deadline counts any more.
@@ -77,6 +79,7 @@ impl Deadlines {
             partial: None,
             timer: None,
             fires_ns: 0,
+            looked_ns: 0,
             kernel_held: false,
             is_over: false,
         }
@@ -107,6 +110,7 @@ impl Deadlines {
             } else {
                 (0, sys::monotonic_ns())
             };
+            self.looked_ns = now_ns;
             self.waiting = Some(Box::new(Waiting::begin(acked, now_ns)));
         }
         Ok(())
@@ -161,14 +165,16 @@ impl Deadlines {
 
     /// Sees to it that the timer fires at the soonest deadline, or before: one that moves away is not followed.
     pub(super) fn keep(&mut self, token: Token, is_waited_for: bool, policy: &Policy, timers: &mut Timers) {
-        match (self.soonest(is_waited_for, policy), self.timer) {
+        let at_ns =
+            self.soonest(is_waited_for, policy).map(|deadline| self.before_next_look(deadline.at_ns, policy));
+        match (at_ns, self.timer) {
             (None, _) => self.cancel(timers),
-            (Some(deadline), Some(_)) if self.fires_ns <= deadline.at_ns => {}
-            (Some(deadline), Some(timer)) => {
-                timers.rearm(timer, deadline.at_ns);
-                self.fires_ns = deadline.at_ns;
+            (Some(at_ns), Some(_)) if self.fires_ns <= at_ns => {}
+            (Some(at_ns), Some(timer)) => {
+                timers.rearm(timer, at_ns);
+                self.fires_ns = at_ns;
             }
-            (Some(deadline), None) => self.arm(deadline.at_ns, token, timers),
+            (Some(at_ns), None) => self.arm(at_ns, token, timers),
         }
     }
 
@@ -190,6 +196,7 @@ impl Deadlines {
         {
             let progress = at.account.ask(at.channel, context)?;
             now_ns = progress.now_ns;
+            self.looked_ns = now_ns;
             waiting.look(&progress, policy.times.progress);
         }
         let mut deadline = self.soonest(at.is_waited_for, policy);
@@ -212,7 +219,8 @@ impl Deadlines {
         match deadline {
             Some(deadline) if timers.is_due(deadline.at_ns, now_ns) => Err(CloseReason::Late(deadline)),
             Some(deadline) => {
-                self.arm(deadline.look_at_ns(now_ns), at.channel.socket().token(), timers);
+                let at_ns = self.before_next_look(deadline.look_at_ns(now_ns), policy);
+                self.arm(at_ns, at.channel.socket().token(), timers);
                 Ok(())
             }
             None => Ok(()),
@@ -233,6 +241,12 @@ impl Deadlines {
     fn arm(&mut self, at_ns: u64, token: Token, timers: &mut Timers) {
         self.timer = Some(timers.arm(at_ns, TimerEvent::Deadline(token)));
         self.fires_ns = at_ns;
+    }
+
+    /// That time, unless progress must be looked for before.
+    fn before_next_look(&self, at_ns: u64, policy: &Policy) -> u64 {
+        let every_ns = policy.times.look_every_ns().filter(|_| self.waiting.is_some());
+        every_ns.map_or(at_ns, |every_ns| at_ns.min(self.looked_ns + every_ns))
     }
 
     fn soonest(&self, is_waited_for: bool, policy: &Policy) -> Option<Deadline> {

@@ -89,7 +89,8 @@ impl Connection {
 
     /// Readiness was reported.
     pub(super) fn ready(&mut self, ready: Ready, context: &mut Context) -> Result<Next, CloseReason> {
-        if ready.broken {
+        let hung_up = ready.broken && self.is_peer_only_gone(context)?;
+        if ready.broken && !hung_up {
             return Err(self.failure(context));
         }
         if ready.writable {
@@ -98,7 +99,7 @@ impl Connection {
                 self.send_on(context)?;
             }
         }
-        if ready.readable || ready.peer_closed {
+        if ready.readable || ready.peer_closed || hung_up {
             self.exchange.channel_mut().note_ready();
         }
         if self.is_queued { Ok(Next::Wait) } else { self.turn(context) }
@@ -209,9 +210,8 @@ impl Connection {
         self.closing.cancel(timers);
         self.admission.cancel(timers);
         let channel = self.exchange.channel();
-        if let Ok(info) = channel.socket().transport().info() {
-            self.account.acknowledge(info.bytes_acked, &context.counters);
-        }
+        // The last count, unless the connection is broken.
+        let _ = self.account.ask(channel, context);
         self.closing.note(end, channel, context);
         // The others hold the socket too: all but the end of the peer's stream would pass them by.
         if context.policy.is_shared() && end != CloseReason::Other(CloseKind::PeerClosed) {
@@ -331,6 +331,19 @@ impl Connection {
             self.deadlines.end();
         }
         Ok(())
+    }
+
+    /// Whether nothing is broken and the peer has closed its UNIX-domain socket: then both directions have ended at once, which
+    /// over TCP takes two to do, and what it sent before can still be read.
+    ///
+    /// # Errors
+    /// What broke the connection.
+    fn is_peer_only_gone(&self, context: &Context) -> Result<bool, CloseReason> {
+        let transport = self.exchange.channel().socket().transport();
+        if !transport.is_unix() || context.is_draining || self.closing.has_begun() {
+            return Ok(false);
+        }
+        transport.take_error().map_or(Ok(true), |error| Err(CloseKind::from_error(&error).into()))
     }
 
     /// What broke the connection. Where nothing did, and both sides have ended their streams, what is still unread is

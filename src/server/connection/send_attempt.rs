@@ -169,7 +169,7 @@ mod tests {
     fn offers_at_most_one_piece_at_a_time() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let transport = Transport::new(stream).unwrap();
+        let transport = Transport::tcp(stream).unwrap();
         let blocks = [[0; 10], [0; 10], [0; 10]];
         let slices = blocks.each_ref().map(|block| IoSlice::new(block));
         for more in [false, true] {

@@ -61,7 +61,7 @@ impl Accepting {
         for _ in 0..BATCH {
             let Some(acceptor) = &mut self.acceptor else { return };
             match acceptor.accept() {
-                Accepted::Connection(transport, peer) => self.admit(transport, peer.into(), connections),
+                Accepted::Connection(transport, peer) => self.admit(transport, peer, connections),
                 Accepted::Refused => {
                     connections.context().counters.accept_refused.add(1);
                     // The descriptors of open files are for the next connections.

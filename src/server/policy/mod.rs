@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use self::time_limits::nanoseconds;
 pub(super) use self::{
-    ack_progress::AckProgress,
+    ack_progress::{AckProgress, UnixProgress},
     time_limits::{Seen, TimeLimits, Waiting},
 };
 use crate::{

@@ -2,7 +2,7 @@
 
 use super::ack_progress::AckProgress;
 use crate::{
-    profile::{Progress, ServerOptions},
+    profile::{Progress, ServerOptions, unix_path},
     server::close_reason::{Deadline, EvictionReason},
     units::{OrOff, Span},
 };
@@ -19,7 +19,12 @@ pub(in crate::server) struct TimeLimits {
     deadline: Option<u64>,
     message: Option<u64>,
     idle: Option<u64>,
+    /// Progress is dated by when it is looked for.
+    is_dated_by_looks: bool,
 }
+
+/// Where the kernel does not date progress, it is looked for so often in the time that the send timeout gives.
+const LOOKS: u64 = 16;
 
 /// What has been seen of one connection.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,6 +63,7 @@ impl TimeLimits {
             deadline: time(options.deadline),
             message: time(options.message_timeout),
             idle: time(options.idle_timeout),
+            is_dated_by_looks: unix_path::of(&options.listen).is_some(),
         }
     }
 
@@ -70,6 +76,13 @@ impl TimeLimits {
     /// Must the kernel be asked what the peer acknowledged?
     pub(in crate::server) fn by_acknowledged(&self) -> bool {
         self.min_rate.is_some() || (self.send_timeout.is_some() && self.progress == Progress::Acknowledged)
+    }
+
+    /// How often progress must be looked for while data wait, in nanoseconds, as the kernel does not say when it was: over a
+    /// UNIX-domain socket. So a timeout may count from up to this time too late, never too early.
+    pub(in crate::server) fn look_every_ns(&self) -> Option<u64> {
+        let is_looked_for = self.is_dated_by_looks && self.by_acknowledged();
+        self.send_timeout.filter(|_| is_looked_for).map(|time_ns| time_ns / LOOKS)
     }
 
     pub(in crate::server) fn for_messages(&self) -> bool {
@@ -195,6 +208,15 @@ mod tests {
         waiting.wrote(300 * MS);
         assert_eq!(due(&limits, &waiting), Some((EvictionReason::SendTimeout, 1_300)));
         assert!(limits.for_sending() && !limits.by_acknowledged());
+    }
+
+    #[test]
+    fn progress_over_a_unix_socket_is_looked_for_several_times() {
+        let every = |toml: &str| limits(toml).look_every_ns().map(|ns| ns / MS);
+        assert_eq!(every("listen = 'unix:/a'\nsend_timeout = '1600ms'"), Some(100));
+        assert_eq!(every("listen = 'unix:'\nsend_timeout = '1600ms'\nprogress = 'write-event'"), None);
+        assert_eq!(every("listen = 'unix:'\nsend_timeout = 'off'\nmin_rate = '1B/s'"), None);
+        assert_eq!(every("send_timeout = '1600ms'"), None, "TCP dates it");
     }
 
     #[test]

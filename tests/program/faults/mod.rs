@@ -39,7 +39,7 @@ fn found(
     let group: Group = toml::from_str(&keys(protocol, connections, depth)).expect("a group");
     let plan = Plan {
         accept_queue: None,
-        address: server.address,
+        address: server.address.into(),
         groups: vec![group],
         seed: 1,
         epoch_ns: monotonic_ns(),

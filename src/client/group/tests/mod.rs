@@ -17,8 +17,8 @@ use crate::{
     record::{Cause, PutOff},
 };
 
-const FIRST: Opening = Opening { again: false, part: 0 };
-const AGAIN: Opening = Opening { again: true, part: 0 };
+const FIRST: Opening = Opening { since_ns: 0, again: false, part: 0 };
+const AGAIN: Opening = Opening { since_ns: 0, again: true, part: 0 };
 
 fn group() -> Group {
     let group = group_of("count = 1\nload = { depth = 1, payload = 9 }");
@@ -159,7 +159,10 @@ fn a_reopened_connection_fetches_the_part_of_the_closed_one() {
     for (part, how) in [(1, CloseReason::Idle), (0, CloseReason::AsAnnounced)] {
         let life = Life { part, ..Life::default() };
         group.ended(how, life, iter::empty(), &Tally::default(), 150);
-        assert_eq!(group.take_turn(u64::MAX), Some(Opening { again: true, part }));
+        assert_eq!(
+            group.take_turn(u64::MAX).map(|opening| (opening.again, opening.part)),
+            Some((true, part))
+        );
     }
     group.demand.account.started();
     group.demand.retry(&Request::due(120), 2, 150);
@@ -334,6 +337,25 @@ fn fewest_answers_considers_only_connections_open_for_the_whole_window() {
     assert_eq!(summary.value(Metric::SilentConnections), Some(0.0), "nothing was asked for");
 }
 
+/// Since when it has been its turn is another matter.
+fn timeless(opening: Opening) -> Opening {
+    Opening { since_ns: 0, ..opening }
+}
+
+#[test]
+fn a_connection_that_found_no_room_is_tried_again_and_given_up_in_the_end() {
+    let mut group = group_of("count = 2\nload = { depth = 1 }\nconnect_rate = '1000000/s'");
+    let opening = group.take_turn(5).expect("the first one");
+    group.found_no_room(opening, 7, 100, 1_000);
+    assert_eq!((group.turn(106), group.next_wake_ns()), (None, Some(107)), "however fast it was to be");
+    let again = group.take_turn(107).expect("the same one");
+    assert_eq!((again, group.result().ledger.opened), (opening, 0));
+    group.found_no_room(again, 1_000, 100, 1_000);
+    assert!(group.turn(1_100).is_some());
+    assert_eq!(group.take_turn(1_100).expect("the second one").part, 1);
+    assert_eq!(group.result().ledger.timed_out, 1);
+}
+
 #[test]
 fn an_idle_connection_closed_by_the_server_reopens_by_default() {
     let mut group = group();
@@ -342,7 +364,11 @@ fn an_idle_connection_closed_by_the_server_reopens_by_default() {
     assert_eq!(group.take_turn(u64::MAX), None, "that was an eviction");
     group.ended(CloseReason::Idle, Life::default(), iter::empty(), &Tally::default(), 100);
     assert_eq!(
-        (group.take_turn(100), group.result().ledger.closed_idle, group.result().ledger.evicted_fin),
+        (
+            group.take_turn(100).map(timeless),
+            group.result().ledger.closed_idle,
+            group.result().ledger.evicted_fin
+        ),
         (Some(AGAIN), 1, 1)
     );
 }
@@ -354,7 +380,7 @@ fn the_first_connections_are_opened_on_a_schedule() {
     while let Some(at_ns) = group.next_wake_ns() {
         assert_eq!(group.take_turn(at_ns - 1), None);
         let part = opened.len() as u32;
-        assert_eq!(group.take_turn(at_ns), Some(Opening { again: false, part }));
+        assert_eq!(group.take_turn(at_ns).map(|opening| (opening.again, opening.part)), Some((false, part)));
         opened.push(at_ns);
     }
     assert_eq!(opened, [50, 10_000_050, 20_000_050]);
@@ -368,5 +394,5 @@ fn a_reconnecting_group_reopens_once_for_each_close_after_a_pause() {
         group.ended(how, Life::default(), iter::empty(), &Tally::default(), 100);
     }
     assert_eq!((group.take_turn(109), group.next_wake_ns()), (None, Some(110)));
-    assert_eq!((group.take_turn(110), group.take_turn(u64::MAX)), (Some(AGAIN), None));
+    assert_eq!((group.take_turn(110).map(timeless), group.take_turn(u64::MAX)), (Some(AGAIN), None));
 }
