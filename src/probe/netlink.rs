@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::thread;
 
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -61,6 +62,8 @@ impl Netlink {
                     _ => {}
                 }
             }
+            // The clients may share this core. A dump of 19,000 sockets takes 25 ms of it, a message of them 0.2 ms.
+            thread::yield_now();
         }
     }
 
