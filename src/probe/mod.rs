@@ -3,6 +3,7 @@
 mod between;
 mod connection_tracker;
 mod descendants;
+mod gently;
 mod gone;
 mod host;
 mod inet_diag;

@@ -8,6 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::gently::gently;
 use super::inet_diag::{SocketEntry, TcpState, TimeWait};
 use crate::address::Endpoint;
 
@@ -88,7 +89,7 @@ impl RequestCounts {
         }
         let is_connection =
             |socket: &&SocketEntry| !matches!(socket.state, TcpState::Listen | TcpState::SynReceived);
-        for socket in sockets.iter().filter(is_connection) {
+        for socket in gently(sockets).filter(is_connection) {
             // An older kernel does not count segments.
             let arrived = u64::from(socket.tcp.data_segs_in).max(u64::from(socket.tcp.bytes_received > 0));
             let anew = Peer { end: socket.remote, seen_ns: now_ns, segments: 0, before: 0 };

@@ -9,6 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
+    gently::gently,
     inet_diag::{SocketEntry, TcpState},
     tracked_connection::{Followed, Look, TrackedConnection},
 };
@@ -51,7 +52,7 @@ impl ConnectionTracker {
         let counts = from_ns >= self.counts_from_ns;
         self.look = Look { before_ns: self.look.from_ns, from_ns, until_ns, counts };
         self.looks_ns.push(until_ns);
-        for socket in sockets {
+        for socket in gently(sockets) {
             if is_leaving(socket.state) {
                 self.leave(socket);
             } else if is_held(socket.state) {
