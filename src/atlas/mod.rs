@@ -80,6 +80,16 @@ impl Atlas {
         self.cells.iter().find(|cell| cell.server == server && cell.variant == variant && cell.fault == fault)
     }
 
+    /// Puts the cells into the order of the page.
+    pub fn sort(&mut self) {
+        let Self { servers, faults, cells, .. } = self;
+        cells.sort_by_key(|cell| {
+            let server = servers.iter().position(|server| server.name == cell.server);
+            let fault = faults.iter().position(|fault| fault.name == cell.fault);
+            (server, cell.variant.name(), fault)
+        });
+    }
+
     /// The servers that were measured.
     pub fn measured(&self) -> impl Iterator<Item = &ServerEntry> {
         self.servers.iter().filter(|server| server.skipped.is_none())

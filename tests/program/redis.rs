@@ -8,16 +8,16 @@ use crate::common::{badpeer, ending, repeat, skip, with_profile};
 const REDIS: &str = r#"
 title = "redis"
 warmup = "100ms"
-measure = "900ms"
+measure = "1900ms"
 
 [server]
 command = ["redis-server", "--port", "{port}", "--bind", "127.0.0.1", "--dir", "{dir}", "--save", ""]
 install = "with `apt-get install redis-server`"
 "#;
 
-/// A group that repeats a command, from half a second on if it needs what another one has set.
+/// A group that repeats a command, from 1.2 s on if it needs what another one has set.
 fn group(command: &str, load: &str, later: bool) -> String {
-    let (start, words) = (if later { "500ms" } else { "0s" }, load.replace('"', ""));
+    let (start, words) = (if later { "1200ms" } else { "0s" }, load.replace('"', ""));
     format!(
         "[[clients]]\nname = \"{command}, {words}\"\ncount = 2\nstart = \"{start}\"\nprotocol = \"resp\"\n\
          resp = {{ command = \"{command}\" }}\nload = {{ {load} }}\n"

@@ -192,7 +192,8 @@ impl Making<'_> {
         });
     }
 
-    pub(super) fn write(&self) -> Result<(), Failure> {
+    pub(super) fn write(&mut self) -> Result<(), Failure> {
+        self.atlas.sort();
         let files = report::atlas::files(&self.atlas).map_err(|error| Failure::new(Exit::Target, error))?;
         let written = report::write(files, &self.args.out);
         written.map(drop).map_err(|error| Failure::new(Exit::Target, error))
