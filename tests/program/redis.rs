@@ -84,7 +84,7 @@ fn check_decides_how_much_of_a_value_is_compared() {
              resp = {{ command = \"GET number\"{keys} }}\n"
         )
     };
-    let counting = group("INCRBY number 1", "rate = \"500/s\"", false);
+    let counting = group("INCRBY number 1", "rate = \"300/s\"", false);
     // From half a second on it has three digits.
     for (keys, is_wrong) in [("", true), (", check = \"length\"", false), (", check = \"status\"", false)] {
         let folder = with_profile(&[REDIS, &counting, &changing(keys)].concat());
