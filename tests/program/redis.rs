@@ -7,8 +7,8 @@ use crate::common::{badpeer, ending, repeat, skip, with_profile};
 /// The server, on a free port.
 const REDIS: &str = r#"
 title = "redis"
-warmup = "100ms"
-measure = "1900ms"
+warmup = "500ms"
+measure = "1500ms"
 
 [server]
 command = ["redis-server", "--port", "{port}", "--bind", "127.0.0.1", "--dir", "{dir}", "--save", ""]
