@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use crate::{
-    atlas::{self, Fault, Plan, Server, Variant},
+    atlas::{self, CatalogError, Fault, Plan, Server, Variant},
     cli::{Failure, number::whole, suggested::Suggested},
     units::Span,
 };
@@ -108,22 +108,31 @@ pub(super) struct Asked {
 }
 
 pub(super) fn asked(args: &Args) -> Result<Asked, Failure> {
-    let or_all = |named: &[String], all: Vec<String>| if named.is_empty() { all } else { named.to_vec() };
-    let servers = or_all(&args.servers, atlas::server_names());
-    let faults = or_all(&args.faults, atlas::fault_names());
-    let servers = servers.iter().map(|name| atlas::server(name)).collect::<Result<Vec<_>, _>>();
-    let faults = faults.iter().map(|name| atlas::fault(name)).collect::<Result<Vec<_>, _>>();
-    let (mut servers, mut faults) = (servers.map_err(Failure::usage)?, faults.map_err(Failure::usage)?);
+    let servers = if args.servers.is_empty() { &atlas::server_names() } else { &args.servers };
+    let faults = if args.faults.is_empty() { &atlas::fault_names() } else { &args.faults };
+    Ok(Asked {
+        servers: servers_of(servers).map_err(Failure::usage)?,
+        faults: faults_of(faults).map_err(Failure::usage)?,
+    })
+}
+
+/// The servers of these names, in the order of the page.
+fn servers_of(names: &[String]) -> Result<Vec<Server>, CatalogError> {
+    let mut servers = names.iter().map(|name| atlas::server(name)).collect::<Result<Vec<_>, _>>()?;
     servers.sort_by_key(|server| server.order);
+    Ok(servers)
+}
+
+/// The faults of these names, in the order of the page.
+fn faults_of(names: &[String]) -> Result<Vec<Fault>, CatalogError> {
+    let mut faults = names.iter().map(|name| atlas::fault(name)).collect::<Result<Vec<_>, _>>()?;
     faults.sort_by_key(|fault| fault.order);
-    Ok(Asked { servers, faults })
+    Ok(faults)
 }
 
 /// The shipped servers, a line each.
 fn help_on_servers() -> String {
-    let mut servers: Vec<Server> =
-        atlas::server_names().iter().filter_map(|name| atlas::server(name).ok()).collect();
-    servers.sort_by_key(|server| server.order);
+    let servers = servers_of(&atlas::server_names()).unwrap_or_default();
     let lines = servers.iter().map(|server| format!("\n  {}: {}", server.name, server.title));
     format!(
         "Servers, by name, or folders with a server.toml, written with a slash. Default: all that are shipped:\n{}",
@@ -133,9 +142,7 @@ fn help_on_servers() -> String {
 
 /// The shipped faults, a line each.
 fn help_on_faults() -> String {
-    let mut faults: Vec<Fault> =
-        atlas::fault_names().iter().filter_map(|name| atlas::fault(name).ok()).collect();
-    faults.sort_by_key(|fault| fault.order);
+    let faults = faults_of(&atlas::fault_names()).unwrap_or_default();
     let lines = faults.iter().map(|fault| format!("\n  {}: {}", fault.name, fault.about));
     format!(
         "Faults, by name, or files that end with .toml. Default: all that are shipped:\n{}",

@@ -10,7 +10,7 @@ use crate::{
     atlas::{Atlas, Cell, CellProfile, Outcome, Plan, Variant, cell_profile},
     cli::{Exit, Failure, progress::Bar},
     record::Record,
-    report,
+    report::{self, ReportError},
     run::Interrupt,
 };
 
@@ -192,10 +192,20 @@ impl Making<'_> {
         });
     }
 
-    pub(super) fn write(&mut self) -> Result<(), Failure> {
+    /// Writes all files.
+    pub(super) fn finish(&mut self) -> Result<(), Failure> {
+        self.write()?;
+        self.leave(report::atlas::pictures(&self.atlas))
+    }
+
+    /// Writes what takes no time to speak of: it is done between runs, and beside others.
+    fn write(&mut self) -> Result<(), Failure> {
         self.atlas.sort();
-        let files = report::atlas::files(&self.atlas).map_err(|error| Failure::new(Exit::Target, error))?;
-        let written = report::write(files, &self.args.out);
+        self.leave(report::atlas::texts(&self.atlas))
+    }
+
+    fn leave(&self, files: Result<Vec<(String, Vec<u8>)>, ReportError>) -> Result<(), Failure> {
+        let written = files.and_then(|files| report::write(files, &self.args.out));
         written.map(drop).map_err(|error| Failure::new(Exit::Target, error))
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         Making { args, asked: &asked, atlas: begun(args, &asked), shelf, bar: Bar::new(args.json) };
     let is_done = making.alone(&mut interrupt)? && making.beside(&mut interrupt)?;
     making.bar.clear();
-    making.write()?;
+    making.finish()?;
     let atlas = making.atlas;
     if args.json {
         print_raw(&to_json(&atlas));

@@ -9,21 +9,29 @@ mod words;
 use super::{ReportError, medium};
 use crate::atlas::{Atlas, Cell, Outcome, ServerEntry, Variant};
 
-/// All files of an atlas, by name.
+/// The page and the tables of an atlas, by name.
 ///
 /// # Errors
-/// A picture that cannot be drawn.
-pub fn files(atlas: &Atlas) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+/// A file that cannot be made.
+pub fn texts(atlas: &Atlas) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
     let failed = |error: &dyn std::fmt::Display| ReportError::Page(error.to_string());
     let json = serde_json::to_string_pretty(atlas).map_err(|error| failed(&error))?;
-    let svg = picture::svg(atlas)?;
     Ok(vec![
         ("atlas.json".to_owned(), json.into_bytes()),
         ("index.html".to_owned(), html::page(atlas)?.into_bytes()),
         ("atlas.md".to_owned(), markdown::page(atlas).into_bytes()),
         ("atlas.csv".to_owned(), csv(atlas).map_err(|error| failed(&error))?),
+    ])
+}
+
+/// The pictures of its matrix, by name. Drawing them takes far longer than writing the texts.
+///
+/// # Errors
+/// A picture that cannot be drawn.
+pub fn pictures(atlas: &Atlas) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+    Ok(vec![
         ("atlas.png".to_owned(), picture::png(atlas)?),
-        ("atlas.svg".to_owned(), svg.into_bytes()),
+        ("atlas.svg".to_owned(), picture::svg(atlas)?.into_bytes()),
     ])
 }
 
