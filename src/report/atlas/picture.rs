@@ -2,7 +2,6 @@
 
 use plotters::{
     coord::Shift,
-    drawing::DrawingAreaErrorKind,
     prelude::{Color, DrawingArea, DrawingBackend, IntoFont, RGBColor, Rectangle, Text, TextStyle, WHITE},
     style::text_anchor::{HPos, Pos, VPos},
 };
@@ -10,7 +9,10 @@ use plotters::{
 use super::words::{self, Tone};
 use crate::{
     atlas::{Atlas, Cell, ServerEntry, Variant},
-    report::{ReportError, chart::paint},
+    report::{
+        ReportError,
+        chart::paint::{self, Drawn},
+    },
 };
 
 const MARGIN: i32 = 20;
@@ -42,8 +44,6 @@ impl Tone {
         }
     }
 }
-
-type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
 
 pub(super) fn svg(atlas: &Atlas) -> Result<String, ReportError> {
     paint::vectors("atlas", size(atlas), |area| draw(atlas, area, 1.0, 0.0))

@@ -15,7 +15,8 @@ use crate::report::{ReportError, medium};
 /// the size below the top: figures, 0.63 of the size high, come to stand too high by the rest, a share of the size.
 pub(in crate::report) const TEXT_DOWN: f64 = 0.21;
 
-type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
+/// What drawing comes to.
+pub(in crate::report) type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
 
 /// An SVG document of this size; `name` is for errors.
 pub(in crate::report) fn vectors(

@@ -4,13 +4,14 @@ use plotters::{
     coord::Shift,
     element::DashedPathElement,
     prelude::{
-        Circle, Color, DrawingArea, DrawingAreaErrorKind, DrawingBackend, IntoFont, PathElement, RGBColor,
-        ShapeStyle, Text, TextStyle,
+        Circle, Color, DrawingArea, DrawingBackend, IntoFont, PathElement, RGBColor, ShapeStyle, Text,
+        TextStyle,
     },
     style::text_anchor::{HPos, Pos, VPos},
 };
 
 use super::super::figure::{Figure, Layer, Shape};
+pub(super) use super::super::paint::Drawn;
 
 pub(super) const MARGIN: f64 = 24.0;
 pub(super) const FONT: f64 = 16.5;
@@ -21,7 +22,6 @@ pub(super) const AREA_OPACITY: f64 = 0.4;
 /// Lines of this width are dashed.
 const DASHED: u32 = 1;
 
-pub(super) type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
 pub(super) type Pixel = (i32, i32);
 
 /// The figure, where it is drawn, and the borders of the plot in it, in units of scale 1.
