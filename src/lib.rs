@@ -1,7 +1,7 @@
 //! badpeer measures what misbehaving clients cost a TCP server, from outside and through the kernel.
 //!
 //! A pure core decides, a thin shell acts, a table declares, a record remembers. Imports point down only:
-//! `units text` < `buffer timers metric` < `behavior load codec` < `profile` < `record stats` < `gate capacity soak` < `sys files address` < `reactor` <
+//! `units text` < `buffer timers metric` < `behavior load codec` < `profile` < `record stats` < `gate capacity soak` < `sys files address programs` < `reactor` <
 //! `server client probe atlas` < `experiment run report` < `cli`. A test fails on an upward import.
 
 // The core: no clock, no socket, no file, no thread.
@@ -29,6 +29,7 @@ pub mod doctor;
 pub mod experiment;
 pub mod files;
 pub mod probe;
+pub mod programs;
 pub mod reactor;
 pub mod report;
 pub mod run;

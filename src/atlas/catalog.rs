@@ -59,6 +59,26 @@ fn names<'a>(paths: impl Iterator<Item = &'a Path>) -> Vec<String> {
     names
 }
 
+/// The servers of these names, in the order of the page.
+///
+/// # Errors
+/// As for [`server`].
+pub fn servers(names: &[String]) -> Result<Vec<Server>, CatalogError> {
+    let mut servers = names.iter().map(|name| server(name)).collect::<Result<Vec<_>, _>>()?;
+    servers.sort_by_key(|server| server.order);
+    Ok(servers)
+}
+
+/// The faults of these names, in the order of the page.
+///
+/// # Errors
+/// As for [`fault`].
+pub fn faults(names: &[String]) -> Result<Vec<Fault>, CatalogError> {
+    let mut faults = names.iter().map(|name| fault(name)).collect::<Result<Vec<_>, _>>()?;
+    faults.sort_by_key(|fault| fault.order);
+    Ok(faults)
+}
+
 /// A shipped server by its name, or that of a folder, which is written with a slash.
 ///
 /// # Errors
@@ -106,6 +126,13 @@ pub fn fault(name: &str) -> Result<Fault, CatalogError> {
     Ok(Fault { name: stem(path), ..fault })
 }
 
+/// The name of a fault, as a server's declaration writes it: a shipped one by its name, another one by its file.
+#[must_use]
+pub fn fault_name(written: &str) -> &str {
+    let file = written.rsplit('/').next().unwrap_or(written);
+    file.strip_suffix(".toml").unwrap_or(file)
+}
+
 fn stem(path: &Path) -> String {
     path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
 }
@@ -145,6 +172,12 @@ impl Server {
             Some(fault) => Err(unknown("fault", fault, &known).to_string()),
             None => Ok(()),
         }
+    }
+
+    /// The programs that must be installed, by name.
+    pub fn programs(&self) -> impl Iterator<Item = &str> {
+        let words = |key: &str| self.server.get(key).and_then(toml::Value::as_array).into_iter().flatten();
+        words("command").take(1).chain(words("needs")).filter_map(toml::Value::as_str)
     }
 
     /// The protocol that it is asked in.

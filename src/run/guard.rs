@@ -35,7 +35,7 @@ use nix::{
 
 use crate::{
     probe::{TreeProbe, descendants},
-    sys,
+    programs, sys,
 };
 
 /// What it is called, where processes are called by a name.
@@ -212,7 +212,7 @@ fn start(orders: &Orders, env: Vec<(String, String)>) -> io::Result<Child> {
     let stderr = stdout.try_clone()?;
     let mut words = orders.command.iter();
     let mut command = Command::new(words.next().ok_or(ErrorKind::InvalidInput)?);
-    command.args(words).envs(env);
+    command.args(words).env("PATH", programs::search_path()).envs(env);
     command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
     // Ctrl-C is for the load generator: the server is measured until that ends it.
     command.process_group(0);

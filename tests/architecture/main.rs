@@ -23,7 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["profile"],
     &["record", "stats"],
     &["gate", "capacity", "soak"],
-    &["sys", "files", "address"],
+    &["sys", "files", "address", "programs"],
     &["reactor"],
     &["server", "client", "probe", "atlas"],
     &["experiment", "run", "report", "doctor"],

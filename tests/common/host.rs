@@ -1,10 +1,12 @@
 //! Tests that a busy machine may keep from telling: what else ran while one failed.
 
 use std::{
+    any::Any,
     cell::Cell,
     collections::HashMap,
     fs,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{PoisonError, RwLock},
     time::{Duration, Instant},
 };
 
@@ -28,8 +30,9 @@ pub(crate) fn patience() -> u64 {
     PATIENCE.get()
 }
 
-/// A test whose result depends on time. Where it fails while other programs, or other guests of the host, have more than a
-/// tenth of the cores, it runs again, at most twice, and is then skipped by its name.
+/// A test whose result depends on time. Where it fails beside other tests, it runs again alone. Where it then fails while
+/// other programs, or other guests of the host, have more than a tenth of the cores, it runs again, at most twice, and is then
+/// skipped by its name.
 macro_rules! timed_test {
     ($(#[$attribute:meta])* fn $name:ident() $body:block) => {
         #[test]
@@ -41,7 +44,7 @@ macro_rules! timed_test {
 }
 
 /// The same, of a test that waits for something to be complete: it runs again with windows that are [`patience`] times as
-/// long, which is three times and nine times.
+/// long, which is three times more each time.
 macro_rules! patient_test {
     ($(#[$attribute:meta])* fn $name:ident() $body:block) => {
         #[test]
@@ -62,8 +65,24 @@ pub(crate) fn more_patient_each_time(body: impl Fn()) -> impl Fn() {
     }
 }
 
-/// Runs a test; `now` says what the CPU time so far was used for.
+/// Tests that run side by side read; one that runs alone writes.
+static BESIDE: RwLock<()> = RwLock::new(());
+
+/// Runs a test beside others, and again alone if it fails; `now` says what the CPU time so far was used for.
 pub(crate) fn judged(test: &str, now: impl Fn() -> Cpu, body: impl Fn()) {
+    let beside = {
+        let _shared = BESIDE.read().unwrap_or_else(PoisonError::into_inner);
+        catch_unwind(AssertUnwindSafe(&body))
+    };
+    if let Err(panic) = beside {
+        let _alone = BESIDE.write().unwrap_or_else(PoisonError::into_inner);
+        super::say(&format!("AGAIN {test}, alone: beside other tests it failed: {}", said(&*panic)));
+        judged_alone(test, now, body);
+    }
+}
+
+/// Runs a test that nothing of this test program disturbs.
+pub(crate) fn judged_alone(test: &str, now: impl Fn() -> Cpu, body: impl Fn()) {
     for attempts_left in (0..3).rev() {
         let (began, before) = (Instant::now(), now());
         let Err(panic) = catch_unwind(AssertUnwindSafe(&body)) else { return };
@@ -72,13 +91,20 @@ pub(crate) fn judged(test: &str, now: impl Fn() -> Cpu, body: impl Fn()) {
             resume_unwind(panic);
         }
         if attempts_left == 0 || began.elapsed() > SHORT {
-            let why = panic.downcast_ref::<String>().map(String::as_str);
-            let why = why.or(panic.downcast_ref::<&str>().copied()).unwrap_or_default();
-            let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
-            let why: String = why.chars().take(200).collect();
-            return super::skip(&format!("{test}: others had {:.0} % of the cores: {why}", share * 100.0));
+            return super::skip(&format!(
+                "{test}: others had {:.0} % of the cores: {}",
+                share * 100.0,
+                said(&*panic)
+            ));
         }
     }
+}
+
+/// What a test that failed said, in one line.
+fn said(panic: &(dyn Any + Send)) -> String {
+    let why = panic.downcast_ref::<String>().map(String::as_str);
+    let why = why.or(panic.downcast_ref::<&str>().copied()).unwrap_or_default();
+    why.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect()
 }
 
 /// What CPU time was used for until a moment, in nanoseconds.

@@ -45,7 +45,12 @@ pub(crate) fn ending(output: &Output) -> (Option<i32>, String) {
 
 /// Names what a test could not judge, and why; it is printed even if the test passes.
 pub(crate) fn skip(what: &str) {
-    let _ = writeln!(std::io::stderr(), "SKIP {what}");
+    say(&format!("SKIP {what}"));
+}
+
+/// Prints a line that is seen even if the test passes.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// A folder with this profile in it, as `quick.toml`.

@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use super::common::host::{Cpu, judged, more_patient_each_time, patience};
+use super::common::host::{Cpu, judged, judged_alone, more_patient_each_time, patience};
 
 /// Time passes, of which other programs take this share in percent; a test that succeeds in the attempt of that number.
 fn attempts(percent: u64, good: u32) -> (u32, bool) {
@@ -21,7 +21,7 @@ fn attempts(percent: u64, good: u32) -> (u32, bool) {
         made.set(made.get() + 1);
         assert_eq!(made.get(), good);
     };
-    let ended = catch_unwind(AssertUnwindSafe(|| judged("planted (this SKIP is expected)", now, body)));
+    let ended = catch_unwind(AssertUnwindSafe(|| judged_alone("planted (this SKIP is expected)", now, body)));
     (made.get(), ended.is_ok())
 }
 
@@ -31,6 +31,23 @@ fn a_failed_test_is_repeated_only_on_a_busy_machine() {
     assert_eq!(attempts(50, 1), (1, true));
     assert_eq!(attempts(50, 2), (2, true));
     assert_eq!(attempts(50, 9), (3, true), "it is skipped");
+}
+
+#[test]
+fn a_test_that_fails_beside_others_is_repeated_alone() {
+    let attempts = |good: u32| {
+        let made = Cell::new(0);
+        let body = || {
+            made.set(made.get() + 1);
+            assert_eq!(made.get(), good);
+        };
+        let ended =
+            catch_unwind(AssertUnwindSafe(|| judged("planted (this line is expected)", Cpu::default, body)));
+        (made.get(), ended.is_ok())
+    };
+    assert_eq!(attempts(1), (1, true));
+    assert_eq!(attempts(2), (2, true));
+    assert_eq!(attempts(3), (2, false), "it fails alone on a quiet machine");
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn own_servers(folder: &Path) {
         "title = \"mine\"\nversion = [\"{BADPEER}\", \"--version\"]\n[server]\n\
          command = [\"{BADPEER}\", \"serve\", \"--protocol\", \"echo\", \"--listen\", \"{{address}}\", \"{{directives}}\"]\n\
          [requests.small]\nprotocol = \"echo\"\nload = {{ payload = \"64B\" }}\n\
-         [[hardened]]\ndirective = \"--idle-timeout {{seconds}}s\"\ndefault = \"off\"\nagainst = [\"idle\"]\n\
+         [[hardened]]\ndirective = \"--idle-timeout {{seconds}}s\"\ndefault = \"off\"\nagainst = [\"idle\", \"./mute.toml\"]\n\
          [[documented]]\nfault = \"idle\"\nsays = \"never\"\nheld = true\n"
     );
     fs::write(own.join("server.toml"), &declared).expect("written");
@@ -65,7 +65,7 @@ fn a_fault_is_ended_where_a_directive_is_set_against_it_and_held_elsewhere() {
     let (code, printed) = ending(&output);
     assert_eq!(code, Some(0), "{printed}");
     assert!(
-        printed.contains("SKIP  mine: not installed: get it with `apt-get install no-such`"),
+        printed.contains("SKIP  mine: no `no-such-server`: get it with `apt-get install no-such`"),
         "{printed}"
     );
     let made = atlas(folder.path());
@@ -91,10 +91,17 @@ fn a_fault_is_ended_where_a_directive_is_set_against_it_and_held_elsewhere() {
         assert!(folder.path().join("at").join(file).is_file(), "{file}");
     }
 
-    // What was measured is kept.
+    let advice = fs::read_to_string(folder.path().join("at/atlas.md")).expect("a page");
+    assert!(advice.contains("mute ended after 2."), "a fault of one's own, by its file: {advice}");
+
+    // What was measured is kept, also by a call for one of the servers.
     let (before, started) = (fs::read(folder.path().join("at/atlas.csv")).expect("a table"), Instant::now());
-    let (code, printed) = ending(&badpeer(&words, folder.path()));
-    assert_eq!(code, Some(0), "{printed}");
+    for words in
+        [&["atlas", "--quick", "--servers", "./mine", "--faults", "half-sent", "--out", "at"][..], &words]
+    {
+        let (code, printed) = ending(&badpeer(words, folder.path()));
+        assert_eq!(code, Some(0), "{printed}");
+    }
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
     assert_eq!(fs::read(folder.path().join("at/atlas.csv")).expect("a table"), before);
 }

@@ -2,9 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use super::task::Look;
 use crate::{
-    atlas::{self, CatalogError, Fault, Plan, Server, Variant},
-    cli::{Failure, number::whole, suggested::Suggested},
+    atlas::{self, Fault, Plan, Server, Variant},
+    cli::{Failure, catalog, number::whole, suggested::Suggested},
     units::Span,
 };
 
@@ -40,8 +41,8 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "N", default_value = "20", value_parser = whole::<u32>(1, 1000))]
     pub(super) peers: u32,
 
-    /// How long peers are watched at the defaults if nothing ends them
-    #[arg(long, value_name = "TIME", default_value = "80s")]
+    /// How long peers are watched if nothing ends them
+    #[arg(long, value_name = "TIME", default_value = "100s")]
     pub(super) hold: Span,
 
     /// A first look, in about a quarter of the time: at the defaults peers are watched for 2.5 s, and hardened
@@ -49,7 +50,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, conflicts_with = "hold")]
     pub(super) quick: bool,
 
-    /// Runs at a time where only the time until an end is measured. Default: four for each core
+    /// Runs at a time where only the time until an end is measured. Default: eight for each core
     #[arg(long, value_name = "N", value_parser = whole::<u32>(1, 256))]
     pub(super) parallel: Option<u32>,
 
@@ -70,16 +71,18 @@ pub(in crate::cli) struct Args {
 /// Timeouts that hardened variants set, in seconds, and those of a quick atlas.
 const TIMEOUT_S: u64 = 5;
 const QUICK_TIMEOUT_S: u64 = 2;
+/// Runs at a time for each core: they take time and hardly any of the core.
+const PER_CORE: u32 = 8;
 
 impl Args {
     pub(super) const fn seconds(&self) -> u64 {
         if self.quick { QUICK_TIMEOUT_S } else { TIMEOUT_S }
     }
 
-    /// A run that has the machine to itself: what the peers cost while they are there.
-    pub(super) fn alone(&self) -> Plan {
+    /// How long the phases of a run are.
+    pub(super) fn plan(&self, look: Look) -> Plan {
         let ms = |ms| Span(Duration::from_millis(ms));
-        Plan {
+        let alone = Plan {
             peers: self.peers,
             warmup: ms(300),
             before: ms(1000),
@@ -87,17 +90,18 @@ impl Args {
             after: ms(700),
             rate: 400,
             seconds: self.seconds(),
-        }
+        };
+        let with = match look {
+            Look::Alone => return alone,
+            Look::Short => Span(Duration::from_secs(self.seconds() * 2 + 2)),
+            Look::Long => self.hold,
+        };
+        Plan { before: ms(500), with, after: ms(0), rate: 40, ..alone }
     }
 
-    /// A run beside others: when the server ends the peers.
-    pub(super) fn beside(&self, variant: Variant) -> Plan {
-        let with = match variant {
-            Variant::Default => self.hold,
-            Variant::Hardened => Span(Duration::from_secs(self.seconds() * 2 + 2)),
-        };
-        let ms = |ms| Span(Duration::from_millis(ms));
-        Plan { before: ms(500), with, after: ms(0), rate: 40, ..self.alone() }
+    /// How many runs are made at a time where only the time until an end is measured.
+    pub(super) fn at_a_time(&self, cores: u32) -> usize {
+        self.parallel.unwrap_or(PER_CORE * cores) as usize
     }
 }
 
@@ -111,29 +115,14 @@ pub(super) fn asked(args: &Args) -> Result<Asked, Failure> {
     let servers = if args.servers.is_empty() { &atlas::server_names() } else { &args.servers };
     let faults = if args.faults.is_empty() { &atlas::fault_names() } else { &args.faults };
     Ok(Asked {
-        servers: servers_of(servers).map_err(Failure::usage)?,
-        faults: faults_of(faults).map_err(Failure::usage)?,
+        servers: atlas::servers(servers).map_err(Failure::usage)?,
+        faults: atlas::faults(faults).map_err(Failure::usage)?,
     })
-}
-
-/// The servers of these names, in the order of the page.
-fn servers_of(names: &[String]) -> Result<Vec<Server>, CatalogError> {
-    let mut servers = names.iter().map(|name| atlas::server(name)).collect::<Result<Vec<_>, _>>()?;
-    servers.sort_by_key(|server| server.order);
-    Ok(servers)
-}
-
-/// The faults of these names, in the order of the page.
-fn faults_of(names: &[String]) -> Result<Vec<Fault>, CatalogError> {
-    let mut faults = names.iter().map(|name| atlas::fault(name)).collect::<Result<Vec<_>, _>>()?;
-    faults.sort_by_key(|fault| fault.order);
-    Ok(faults)
 }
 
 /// The shipped servers, a line each.
 fn help_on_servers() -> String {
-    let servers = servers_of(&atlas::server_names()).unwrap_or_default();
-    let lines = servers.iter().map(|server| format!("\n  {}: {}", server.name, server.title));
+    let lines = catalog::servers().into_iter().map(|server| format!("\n  {}: {}", server.name, server.title));
     format!(
         "Servers, by name, or folders with a server.toml, written with a slash. Default: all that are shipped:\n{}",
         lines.collect::<Vec<_>>().concat()
@@ -142,8 +131,7 @@ fn help_on_servers() -> String {
 
 /// The shipped faults, a line each.
 fn help_on_faults() -> String {
-    let faults = faults_of(&atlas::fault_names()).unwrap_or_default();
-    let lines = faults.iter().map(|fault| format!("\n  {}: {}", fault.name, fault.about));
+    let lines = catalog::faults().into_iter().map(|fault| format!("\n  {}: {}", fault.name, fault.about));
     format!(
         "Faults, by name, or files that end with .toml. Default: all that are shipped:\n{}",
         lines.collect::<Vec<_>>().concat()

@@ -4,15 +4,18 @@ use super::{
     args::{Args, Asked},
     children::Children,
     shelf::Shelf,
-    task::{Place, Task},
+    task::{Look, Place, Task},
 };
 use crate::{
-    atlas::{Atlas, Cell, CellProfile, Outcome, Plan, Variant, cell_profile},
+    atlas::{Atlas, Cell, CellProfile, Outcome, Plan, Variant, cell_profile, fault_name},
     cli::{Exit, Failure, progress::Bar},
     record::Record,
     report::{self, ReportError},
     run::Interrupt,
 };
+
+/// Runs at a time where others were a disturbance.
+const FEW: usize = 2;
 
 /// An atlas that is being measured.
 pub(super) struct Making<'a> {
@@ -24,12 +27,15 @@ pub(super) struct Making<'a> {
 }
 
 impl Making<'_> {
-    /// All cells of these variants whose server is there.
+    /// All cells of a variant whose server is there, and has it: a server that no directive hardens has one variant.
     fn places(&self, variant: Variant) -> Vec<Place> {
         if !self.args.variants.contains(&variant) {
             return Vec::new();
         }
-        let servers = (0..self.asked.servers.len()).filter(|at| self.atlas.servers[*at].skipped.is_none());
+        let servers = (0..self.asked.servers.len()).filter(|at| {
+            let has_it = variant == Variant::Default || !self.asked.servers[*at].hardened.is_empty();
+            has_it && self.atlas.servers[*at].skipped.is_none()
+        });
         servers
             .flat_map(|server| {
                 (0..self.asked.faults.len()).map(move |fault| Place { server, variant, fault })
@@ -50,30 +56,37 @@ impl Making<'_> {
                 Err(missing) => self.atlas.servers[at].skipped = Some(missing),
             }
         }
-        self.shelf.forget_other_versions(&self.atlas);
-        let tasks = self.tasks(self.places(Variant::Default), true);
+        self.shelf.note_versions(&mut self.atlas);
+        let tasks = self.tasks(self.places(Variant::Default), Look::Alone);
         self.perform(tasks, 1, interrupt)
     }
 
     /// Measures when peers are ended that the first look has seen held, and every hardened cell, several at a time.
     pub(super) fn beside(&mut self, interrupt: &mut Interrupt) -> Result<bool, Failure> {
+        let at_a_time = self.args.at_a_time(self.atlas.machine.cores as u32);
+        let tasks = self.tasks(self.places(Variant::Hardened), Look::Short);
+        if !self.perform(tasks, at_a_time, interrupt)? {
+            return Ok(false);
+        }
+        // The timeouts of hardened variants have ended by then; what is still open may end later.
+        let all = [self.places(Variant::Default), self.places(Variant::Hardened)].concat();
         let is_open = |place: &Place| self.cell_at(*place).is_some_and(is_open);
-        let held: Vec<Place> = self
-            .places(Variant::Default)
-            .into_iter()
-            .filter(|place| !self.args.quick && is_open(place))
-            .collect();
-        let tasks = self.tasks([held, self.places(Variant::Hardened)].concat(), false);
-        let cores = self.atlas.machine.cores as u32;
-        let at_a_time = self.args.parallel.unwrap_or(4 * cores);
-        if !self.perform(tasks, at_a_time as usize, interrupt)? {
+        let open: Vec<Place> =
+            all.iter().copied().filter(|place| !self.args.quick && is_open(place)).collect();
+        let tasks = self.tasks(open, Look::Long);
+        if !self.perform(tasks, at_a_time, interrupt)? {
             return Ok(false);
         }
         // What was not valid may have been disturbed by the others.
-        let all = [self.places(Variant::Default), self.places(Variant::Hardened)].concat();
-        let unsettled: Vec<Place> = all.into_iter().filter(|place| self.is_unsettled(*place)).collect();
-        let tasks = self.tasks(unsettled, self.args.quick);
-        self.perform(tasks, at_a_time.min(cores) as usize, interrupt)
+        let unsettled = all.into_iter().filter(|place| self.is_unsettled(*place));
+        let again = |place: &Place| match (self.args.quick, place.variant) {
+            (true, Variant::Default) => Look::Alone,
+            (true, Variant::Hardened) => Look::Short,
+            (false, _) => Look::Long,
+        };
+        let unsettled: Vec<(Place, Look)> = unsettled.map(|place| (place, again(&place))).collect();
+        let tasks = unsettled.into_iter().flat_map(|(place, look)| self.tasks(vec![place], look)).collect();
+        self.perform(tasks, FEW, interrupt)
     }
 
     /// Whether a cell lacks what it was measured for.
@@ -81,8 +94,8 @@ impl Making<'_> {
         let Some(cell) = self.cell_at(place) else { return false };
         match cell.outcome {
             Outcome::Unknown { .. } => true,
-            Outcome::Held { for_ns } if place.variant == Variant::Default => {
-                u128::from(for_ns) < self.atlas.hold.0.as_nanos() * 9 / 10
+            Outcome::Held { for_ns } => {
+                !self.args.quick && u128::from(for_ns) < self.atlas.hold.0.as_nanos() * 9 / 10
             }
             _ => false,
         }
@@ -94,15 +107,13 @@ impl Making<'_> {
     }
 
     /// The runs of these cells; what does not apply is a cell already.
-    fn tasks(&mut self, places: Vec<Place>, alone: bool) -> Vec<(Place, Task)> {
+    fn tasks(&mut self, places: Vec<Place>, look: Look) -> Vec<(Place, Task)> {
         let mut tasks = Vec::new();
         for place in places {
-            let alone = alone && place.variant == Variant::Default;
-            let plan = if alone { self.args.alone() } else { self.args.beside(place.variant) };
-            match self.profile(place, &plan) {
+            match self.profile(place, &self.args.plan(look)) {
                 Ok(profile) => {
-                    let name = self.name(place, alone);
-                    tasks.push((place, Task { name, profile, alone }));
+                    let name = self.name(place, look);
+                    tasks.push((place, Task { name, profile, alone: look == Look::Alone }));
                 }
                 Err(why) => self.put(place, |cell| cell.outcome = Outcome::DoesNotApply { why }),
             }
@@ -110,10 +121,9 @@ impl Making<'_> {
         tasks
     }
 
-    fn name(&self, place: Place, alone: bool) -> String {
+    fn name(&self, place: Place, look: Look) -> String {
         let (server, fault) = (&self.asked.servers[place.server].name, &self.asked.faults[place.fault].name);
-        let how = if alone { "" } else { "-held" };
-        format!("{server}-{}-{fault}{how}", place.variant.name())
+        format!("{server}-{}-{fault}{}", place.variant.name(), look.suffix())
     }
 
     /// Changes a cell, which is made if it is not there.
@@ -125,7 +135,8 @@ impl Making<'_> {
         let at = self.atlas.cells.iter().position(own).unwrap_or_else(|| {
             let why = "not measured".to_owned();
             let mut cell = Cell::without(&server.name, place.variant, fault, Outcome::Unknown { why });
-            let documented = server.documented.iter().find(|documented| documented.fault == *fault);
+            let documented =
+                server.documented.iter().find(|documented| fault_name(&documented.fault) == *fault);
             cell.documented = documented.filter(|_| place.variant == Variant::Default).cloned();
             self.atlas.cells.push(cell);
             self.atlas.cells.len() - 1
@@ -147,7 +158,9 @@ impl Making<'_> {
         loop {
             while children.has_room() && !interrupt.requested() {
                 let Some((place, task)) = tasks.next() else { break };
-                if let Some(record) = self.shelf.kept(&task, self.args.again) {
+                if let Some(record) =
+                    self.shelf.kept(&task, &self.asked.servers[place.server].name, self.args.again)
+                {
                     self.take(place, &task, Ok(&record));
                     done += 1;
                     continue;

@@ -8,11 +8,14 @@ mod task;
 
 use std::time::Duration;
 
+use indexmap::IndexMap;
+
 pub(super) use self::args::Args;
 use self::{
     args::{Asked, asked},
     making::Making,
     shelf::Shelf,
+    task::Look,
 };
 use super::{Exit, Failure, print_raw, progress::Bar, say, store, to_json};
 use crate::{
@@ -69,9 +72,10 @@ fn begun(args: &Args, asked: &Asked) -> Atlas {
         started: now(),
         machine: describe_machine(),
         peers: args.peers,
-        hold: if args.quick { args.alone().with } else { args.hold },
+        hold: if args.quick { args.plan(Look::Alone).with } else { args.hold },
         timeout: Span(Duration::from_secs(args.seconds())),
         quick: args.quick,
+        versions: IndexMap::new(),
         servers: asked.servers.iter().map(entry).collect(),
         faults: asked.faults.iter().map(fault).collect(),
         cells: Vec::new(),

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -13,6 +13,7 @@ use crate::{
     cli::{Exit, Failure, sources, store},
     files,
     profile::Source,
+    programs,
     record::Record,
     sys,
 };
@@ -43,27 +44,42 @@ impl Shelf {
 
     /// The version of a server that is installed, or what is missing.
     pub(super) fn find(server: &Server) -> Result<Option<String>, String> {
-        let Some((program, arguments)) = server.version.split_first() else { return Ok(None) };
-        let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
-        let missing = || match &server.package {
-            Some(package) => format!("not installed: get it with `apt-get install {package}`"),
-            None => "not installed".to_owned(),
+        let missing = |program: &str| match &server.package {
+            Some(package) => format!("no `{program}`: get it with `apt-get install {package}`"),
+            None => format!("no `{program}`"),
         };
-        let output = output.map_err(|_| missing())?;
+        if let Some(program) =
+            server.programs().find(|program| !programs::is_installed(program, Path::new("")))
+        {
+            return Err(missing(program));
+        }
+        let Some((program, arguments)) = server.version.split_first() else { return Ok(None) };
+        let mut command = Command::new(program);
+        command.args(arguments).env("PATH", programs::search_path()).stdin(Stdio::null());
+        let output = command.output();
+        let output = output.map_err(|_| missing(program))?;
+        // A shell that finds no program, or may not run it.
+        if matches!(output.status.code(), Some(126 | 127)) {
+            return Err(missing(arguments.last().unwrap_or(program)));
+        }
         let text = [output.stdout, output.stderr].concat();
         let text = String::from_utf8_lossy(&text);
         let line = text.lines().map(str::trim).find(|line| line.contains(|c: char| c.is_ascii_digit()));
         Ok(line.map(ToOwned::to_owned))
     }
 
-    /// Nothing is kept of a server whose version was another one.
-    pub(super) fn forget_other_versions(&mut self, atlas: &Atlas) {
+    /// The versions of servers that runs were kept of, of this call and of earlier ones in the same folder. Nothing is kept of
+    /// a server whose version was another one.
+    pub(super) fn note_versions(&mut self, atlas: &mut Atlas) {
         let Some(before) = &self.before else { return };
-        let version = |atlas: &Atlas, name: &str| {
-            atlas.servers.iter().find(|server| server.name == name).and_then(|server| server.version.clone())
-        };
-        let names = atlas.servers.iter().map(|server| &server.name);
-        self.changed = names.filter(|name| version(before, name) != version(atlas, name)).cloned().collect();
+        let mut versions = before.versions.clone();
+        for server in atlas.servers.iter().filter(|server| server.skipped.is_none()) {
+            if versions.get(&server.name).is_some_and(|version| *version != server.version) {
+                self.changed.push(server.name.clone());
+            }
+            versions.insert(server.name.clone(), server.version.clone());
+        }
+        atlas.versions = versions;
     }
 
     fn folder_of_profile(&self, task: &Task) -> PathBuf {
@@ -109,9 +125,8 @@ impl Shelf {
     }
 
     /// The record of a run that was made before of the very same profile, by this badpeer at this version of the server.
-    pub(super) fn kept(&self, task: &Task, again: bool) -> Option<Record> {
-        let is_changed = self.changed.iter().any(|server| task.name.starts_with(&format!("{server}-")));
-        if again || is_changed || self.before.is_none() {
+    pub(super) fn kept(&self, task: &Task, server: &str, again: bool) -> Option<Record> {
+        if again || self.before.is_none() || self.changed.iter().any(|changed| changed == server) {
             return None;
         }
         let record = self.newest(task)?;

@@ -10,6 +10,28 @@ pub(super) struct Place {
     pub(super) fault: usize,
 }
 
+/// How a cell is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// For a few seconds, with the machine to itself: what peers cost, and what good clients notice.
+    Alone,
+    /// Beside others, until the timeouts of hardened variants are over.
+    Short,
+    /// Beside others, for as long as `--hold` says.
+    Long,
+}
+
+impl Look {
+    /// What is added to the name of a run.
+    pub(super) const fn suffix(self) -> &'static str {
+        match self {
+            Self::Alone => "",
+            Self::Short => "-short",
+            Self::Long => "-held",
+        }
+    }
+}
+
 /// A run that is to be made.
 #[derive(Clone, Debug)]
 pub(super) struct Task {

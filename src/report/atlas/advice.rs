@@ -1,13 +1,19 @@
 //! What to set at a server, from the cells of its hardened variant.
 
 use super::words;
-use crate::atlas::{Atlas, Outcome, ServerEntry, Variant};
+use crate::{
+    atlas::{Atlas, Outcome, ServerEntry, Variant, fault_name},
+    units::human_time,
+};
 
 /// A sentence for each directive, in Markdown: what it was set against, and what became of that.
 pub(super) fn advice(atlas: &Atlas, server: &ServerEntry) -> Vec<String> {
     let line = |directive: &crate::atlas::Directive| {
-        let found: Vec<String> =
-            directive.against.iter().filter_map(|fault| against(atlas, &server.name, fault)).collect();
+        let found: Vec<String> = directive
+            .against
+            .iter()
+            .filter_map(|fault| against(atlas, &server.name, fault_name(fault)))
+            .collect();
         let found = if found.is_empty() { String::new() } else { format!(": {}", found.join("; ")) };
         format!("`{}` (default: {}){found}.", directive.directive, directive.default)
     };
@@ -29,11 +35,13 @@ fn against(atlas: &Atlas, server: &str, fault: &str) -> Option<String> {
 fn brief(cell: &crate::atlas::Cell) -> String {
     let by = words::ended_by(&cell.outcome).map(|by| format!(" by {by}")).unwrap_or_default();
     match &cell.outcome {
-        Outcome::Ended { peers, .. } if *peers < cell.peers.1 => {
-            format!("ended after {}{by}", words::short(cell).replace('/', " of "))
+        Outcome::Ended { peers, after_ns, .. } => {
+            let count =
+                if *peers < cell.peers.0 { format!("{peers} of {} ", cell.peers.0) } else { String::new() };
+            let after = after_ns.map(|ns| format!(" after {}", human_time(ns as f64))).unwrap_or_default();
+            format!("{count}ended{after}{by}")
         }
-        Outcome::Ended { .. } => format!("ended after {}{by}", words::short(cell)),
-        Outcome::Held { .. } => "held".to_owned(),
+        Outcome::Held { .. } => words::short(cell),
         Outcome::GoesOn => "served".to_owned(),
         Outcome::Died { .. } => "the server died".to_owned(),
         Outcome::DoesNotApply { .. } | Outcome::Unknown { .. } => "not known".to_owned(),

@@ -115,7 +115,7 @@ fn rows(atlas: &Atlas, server: &ServerEntry) -> String {
 }
 
 fn cell(cell: &Cell) -> String {
-    let (cost, harm) = (words::cost(cell), words::harm(cell));
+    let (by, cost, harm) = (words::by(cell), words::cost(cell), words::harm(cell));
     let small = |text: &str, class: &str| {
         if text.is_empty() {
             String::new()
@@ -130,9 +130,10 @@ fn cell(cell: &Cell) -> String {
     };
     let mark = if cell.contradicts() == Some(true) { "<span class=\"harm\">≠ docs</span>" } else { "" };
     format!(
-        "<td class=\"{}\" title=\"{}\">{first}{}{}{mark}</td>\n",
+        "<td class=\"{}\" title=\"{}\">{first}{}{}{}{mark}</td>\n",
         words::tone(cell).class(),
         escape(&words::sentence(cell)),
+        small(&by, "by"),
         small(&cost, "cost"),
         small(&harm, "harm"),
     )

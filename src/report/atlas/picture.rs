@@ -21,7 +21,7 @@ const FOOT: i32 = 44;
 /// The width of the names of servers and variants.
 const NAMES: i32 = 300;
 const COLUMN: i32 = 92;
-const ROW: i32 = 46;
+const ROW: i32 = 60;
 /// Space between two servers.
 const GAP: i32 = 8;
 const FONT: f64 = 14.0;
@@ -86,8 +86,8 @@ fn draw<DB: DrawingBackend>(
     area.fill(&WHITE)?;
     paper.write("Which timeout stops which fault", (MARGIN, 26), (20.0, INK, HPos::Left))?;
     let about = format!(
-        "{} peers at a time; the number is the time until the server ended them, below it the memory of each peer, and what \
-         good clients notice",
+        "{} peers at a time; the number is the time until the server ended them, below it by what, the memory of each peer, and \
+         what good clients notice; ≠: its documentation says something else",
         atlas.peers
     );
     paper.write(&about, (MARGIN, 52), (SMALL + 1.0, QUIET, HPos::Left))?;
@@ -174,7 +174,8 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
         self.fill((left + 1, top + 1), (COLUMN - 2, ROW - 2), tone.color())?;
         let ink = if tone == Tone::Died { WHITE } else { INK };
         let lines = [
-            (words::short(cell), FONT - 1.0, ink),
+            (words::marked(cell), FONT - 1.0, ink),
+            (words::by(cell), SMALL - 1.0, ink),
             (words::cost(cell), SMALL - 1.0, ink),
             (words::harm(cell), SMALL - 1.0, if tone == Tone::Died { WHITE } else { HARM }),
         ];

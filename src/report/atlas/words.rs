@@ -89,16 +89,47 @@ pub(super) fn seconds(outcome: &Outcome) -> Option<f64> {
 
 /// By what connections were ended.
 pub(super) fn ended_by(outcome: &Outcome) -> Option<String> {
-    let Outcome::Ended { peers, by_reset, answer, .. } = outcome else { return None };
-    let how = match *by_reset {
-        0 => "FIN",
-        all if all >= *peers => "RST",
-        _ => "FIN and RST",
+    let Outcome::Ended { peers, by_reset, by_fin, announced, after_error, answer, .. } = outcome else {
+        return None;
     };
-    Some(match answer {
-        Some(answer) => format!("{} and {how}", status(answer)),
-        None => how.to_owned(),
+    let unseen = peers.saturating_sub(by_reset + by_fin + announced);
+    let kinds = [
+        (*by_reset, "RST"),
+        (*by_fin, "FIN"),
+        (*announced, "FIN that an answer announced"),
+        (unseen, "an end that was not seen"),
+    ];
+    let kinds: Vec<(u64, &str)> = kinds.into_iter().filter(|(count, _)| *count > 0).collect();
+    let how: Vec<String> = match &kinds[..] {
+        [(_, kind)] => vec![(*kind).to_owned()],
+        kinds => kinds.iter().map(|(count, kind)| format!("{kind} ({count})")).collect(),
+    };
+    let how = how.join(" and ");
+    let answer = answer.as_deref().map_or_else(|| "an error answer".to_owned(), status);
+    Some(match *after_error {
+        0 => how,
+        all if all >= *peers => format!("{answer} and {how}"),
+        some => format!("{answer} ({some}) and {how}"),
     })
+}
+
+/// The same in a word or two, for a cell of the matrix.
+pub(super) fn by(cell: &Cell) -> String {
+    let Outcome::Ended { peers, by_reset, by_fin, announced, after_error, answer, .. } = &cell.outcome else {
+        return String::new();
+    };
+    let end = match (*by_reset, by_fin + announced) {
+        (0, 0) => "",
+        (0, _) => "FIN",
+        (_, 0) => "RST",
+        _ => "FIN, RST",
+    };
+    let status = answer.as_deref().map_or_else(|| "error".to_owned(), status);
+    match (*after_error * 2 > *peers, end) {
+        (true, "") => status,
+        (true, end) => format!("{status}, {end}"),
+        (false, end) => end.to_owned(),
+    }
 }
 
 /// The status of a status line; the beginning of another answer.
@@ -106,7 +137,8 @@ fn status(answer: &str) -> String {
     let words: Vec<&str> = answer.split_whitespace().collect();
     match words[..] {
         [version, code, ..] if version.starts_with("HTTP/") => code.to_owned(),
-        _ => answer.chars().take(24).collect(),
+        // An error of Redis, for instance: the first word says which.
+        _ => words.first().unwrap_or(&"error").trim_matches('-').chars().take(12).collect(),
     }
 }
 
@@ -115,9 +147,13 @@ pub(super) fn short(cell: &Cell) -> String {
     match &cell.outcome {
         Outcome::Ended { peers, after_ns, .. } => {
             let after = after_ns.map_or_else(|| "ended".to_owned(), |ns| human_time(ns as f64));
-            if *peers < cell.peers.1 { format!("{peers}/{} {after}", cell.peers.1) } else { after }
+            if *peers < cell.peers.0 { format!("{peers}/{} {after}", cell.peers.0) } else { after }
         }
-        Outcome::Held { .. } => "held".to_owned(),
+        Outcome::Held { for_ns } => {
+            let (peers, connected) = cell.peers;
+            let count = if connected < peers { format!(" {connected}/{peers}") } else { String::new() };
+            format!("held{count} {:.0} s", *for_ns as f64 / 1e9)
+        }
         Outcome::GoesOn => "served".to_owned(),
         Outcome::Died { .. } => "died".to_owned(),
         Outcome::DoesNotApply { .. } => String::new(),
@@ -125,7 +161,13 @@ pub(super) fn short(cell: &Cell) -> String {
     }
 }
 
-/// Its second line: what a peer costs.
+/// The same with a mark where the documentation says something else.
+pub(super) fn marked(cell: &Cell) -> String {
+    let mark = if cell.contradicts() == Some(true) { " ≠" } else { "" };
+    format!("{}{mark}", short(cell))
+}
+
+/// What a peer costs.
 pub(super) fn cost(cell: &Cell) -> String {
     if matches!(cell.outcome, Outcome::DoesNotApply { .. }) {
         return String::new();
@@ -133,13 +175,14 @@ pub(super) fn cost(cell: &Cell) -> String {
     cell.bytes_per_peer().map(human_bytes).unwrap_or_default()
 }
 
-/// Its third line: what good clients notice.
+/// What good clients notice.
 pub(super) fn harm(cell: &Cell) -> String {
     let slower = cell.slower().filter(|factor| *factor >= HARM);
-    match (cell.good_failed, slower) {
-        (0, None) => String::new(),
-        (0, Some(factor)) => format!("p99 ×{}", factor_words(factor)),
-        (1.., _) => "good fail".to_owned(),
+    match (cell.good_failed, cell.silent_ns(), slower) {
+        (1.., ..) => "good fail".to_owned(),
+        (0, Some(ns), _) => format!("silent {}", human_time(ns)),
+        (0, None, Some(factor)) => format!("p99 ×{}", factor_words(factor)),
+        (0, None, None) => String::new(),
     }
 }
 
@@ -154,9 +197,8 @@ pub(super) fn sentence(cell: &Cell) -> String {
         Outcome::Ended { peers, after_ns, .. } => {
             let by = ended_by(&cell.outcome).unwrap_or_default();
             let after = after_ns.map(|ns| format!(" after {}", human_time(ns as f64))).unwrap_or_default();
-            let count =
-                if *peers < connected { format!("{peers} of {connected} were") } else { "all were".into() };
-            format!("{count} ended{after} by {by}")
+            let count = if *peers < connected { format!("{peers} of {connected}") } else { "all".into() };
+            format!("{count} were ended{after} by {by}")
         }
         Outcome::Held { for_ns } => format!("held for all of {}", human_time(*for_ns as f64)),
         Outcome::GoesOn => "served all the time".to_owned(),
@@ -168,7 +210,7 @@ pub(super) fn sentence(cell: &Cell) -> String {
         bytes.map(|bytes| format!("{} of {kind} memory each", human_bytes(bytes)))
     };
     let times = cell.p99_ns.map(|(before, with)| {
-        let noise = if cell.is_slower == Some(true) { "" } else { " (noise)" };
+        let noise = if cell.is_slower == Some(false) { " (noise)" } else { "" };
         format!("p99 of good clients {} → {}{noise}", human_time(before), human_time(with))
     });
     let left = cell.left_behind.map(|(sockets, bytes)| {
@@ -181,6 +223,7 @@ pub(super) fn sentence(cell: &Cell) -> String {
         memory("user", cell.user_bytes_per_peer),
         memory("kernel", cell.kernel_bytes_per_peer),
         times,
+        cell.silent_ns().map(|ns| format!("no good client got an answer for {}", human_time(ns))),
         (cell.good_failed > 0).then(|| format!("{} requests of good clients failed", cell.good_failed)),
         left,
         cell.late_ns.map(|ns| format!("the load generator was up to {} late", human_time(ns as f64))),
@@ -201,10 +244,67 @@ pub(super) fn manner(atlas: &Atlas) -> String {
     let timeout = human_time(atlas.timeout.0.as_nanos() as f64);
     let quick = if atlas.quick { " This is a quick atlas: what takes longer was not seen." } else { "" };
     format!(
-        "{} peers have the fault at a time, beside 8 good clients, over the loopback interface. At the defaults peers are \
-         watched for up to {hold}; hardened configurations set timeouts of {timeout}.{quick} Memory is that of the server's \
-         processes and of the kernel for its sockets, for each peer; none is shown where it is within noise. Times of good \
-         clients are of runs that had the machine to themselves.",
+        "{} peers have the fault at a time, beside 8 good clients, over the loopback interface. Peers are watched for up to \
+         {hold}; hardened configurations set timeouts of {timeout}.{quick} Memory is that of the server's processes and of the \
+         kernel for its sockets, for each peer; none is shown where it is within noise. Times of good clients are of runs at the \
+         defaults, which had the machine to themselves; for hardened configurations they were not measured.",
         atlas.peers
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::atlas::Variant;
+
+    fn cell(outcome: Outcome) -> Cell {
+        Cell { peers: (20, 20), ..Cell::without("s", Variant::Default, "f", outcome) }
+    }
+
+    /// An end of these peers: by RST, by FIN, announced, and after an error answer.
+    fn ended([peers, by_reset, by_fin, announced, after_error]: [u64; 5], answer: Option<&str>) -> Cell {
+        let answer = answer.map(ToOwned::to_owned);
+        let after_ns = Some(2_010_000_000);
+        cell(Outcome::Ended { peers, after_ns, by_reset, by_fin, announced, after_error, answer })
+    }
+
+    #[test]
+    fn an_end_is_told_by_what_was_seen_of_it() {
+        let request_timeout = Some("HTTP/1.1 408 Request Timeout");
+        for (cell, whole, brief) in [
+            (ended([20, 20, 0, 0, 0], None), "RST", "RST"),
+            (ended([20, 0, 20, 0, 20], request_timeout), "408 and FIN", "408, FIN"),
+            (ended([20, 0, 20, 0, 1], request_timeout), "408 (1) and FIN", "FIN"),
+            (ended([20, 0, 20, 0, 20], None), "an error answer and FIN", "error, FIN"),
+            (ended([20, 0, 0, 0, 0], None), "an end that was not seen", ""),
+            (ended([20, 5, 15, 0, 0], None), "RST (5) and FIN (15)", "FIN, RST"),
+            (ended([20, 0, 0, 20, 0], None), "FIN that an answer announced", "FIN"),
+            (ended([3, 3, 0, 0, 3], Some("-ERR Protocol error: x")), "ERR and RST", "ERR, RST"),
+        ] {
+            assert_eq!((ended_by(&cell.outcome).as_deref(), &*by(&cell)), (Some(whole), brief));
+        }
+        assert_eq!((ended_by(&Outcome::GoesOn), by(&cell(Outcome::GoesOn))), (None, String::new()));
+    }
+
+    #[test]
+    fn a_cell_says_of_how_many_peers_it_is() {
+        assert_eq!(short(&ended([20, 20, 0, 0, 0], None)), "2.01 s");
+        assert_eq!(short(&ended([5, 5, 0, 0, 0], None)), "5/20 2.01 s");
+        let held = cell(Outcome::Held { for_ns: 99_800_000_000 });
+        assert_eq!(short(&held), "held 100 s");
+        assert_eq!(short(&Cell { peers: (20, 18), ..held }), "held 18/20 100 s");
+        let all = Cell { peers: (20, 18), ..ended([18, 18, 0, 0, 0], None) };
+        assert_eq!(short(&all), "18/20 2.01 s", "all that could connect, of those that were to");
+        assert_eq!(tone(&all), Tone::Early);
+    }
+
+    #[test]
+    fn harm_is_failure_then_silence_then_slowness() {
+        let slow = Cell { p99_ns: Some((1e6, 12e6)), is_slower: Some(true), ..cell(Outcome::GoesOn) };
+        assert_eq!(harm(&slow), "p99 ×12");
+        let silent = Cell { silence_ns: Some((10e6, 2.4e9)), ..slow };
+        assert_eq!(harm(&silent), "silent 2.40 s");
+        assert_eq!(harm(&Cell { good_failed: 1, ..silent }), "good fail");
+        assert_eq!(harm(&cell(Outcome::GoesOn)), "");
+    }
 }

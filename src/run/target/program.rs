@@ -5,14 +5,14 @@ use std::{
     fs::{self, DirBuilder, File},
     hash::{BuildHasher, Hasher, RandomState},
     io::{self, Read, Seek, SeekFrom},
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
     thread,
     time::{Duration, Instant},
 };
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 use nix::sys::signal::Signal;
 
 use super::{
@@ -29,6 +29,7 @@ use crate::{
     address::Address,
     probe::{TreeProbe, listeners},
     profile::{Program, unix_path::FRESH},
+    programs,
 };
 
 /// How long a program may take until it listens.
@@ -52,7 +53,7 @@ pub(in crate::run) fn check(program: &Program, files: &IndexMap<String, String>)
     let command = program.command.first().map(|name| (name, folder));
     let mut names = command.into_iter().chain(program.needs.iter().map(|name| (name, Path::new(""))));
     if let Some((name, folder)) =
-        names.find(|(name, folder)| !name.contains('{') && !is_installed(name, folder))
+        names.find(|(name, folder)| !name.contains('{') && !programs::is_installed(name, folder))
     {
         return Err(match &program.install {
             Some(install) => RunError::Missing(format!("`{name}` is not installed: {install}")),
@@ -71,27 +72,14 @@ pub(in crate::run) fn check(program: &Program, files: &IndexMap<String, String>)
 /// Where a program was looked for that is not installed.
 fn looked_for(name: &str, folder: &Path) -> String {
     if !name.contains('/') {
-        let path = env::var_os("PATH").unwrap_or_default();
-        let folders: IndexSet<String> =
-            env::split_paths(&path).map(|folder| folder.display().to_string()).collect();
-        let folders: Vec<String> = folders.into_iter().collect();
-        return format!("it is in no folder of PATH ({})", folders.join(", "));
+        let folders: Vec<String> =
+            programs::folders().iter().map(|folder| folder.display().to_string()).collect();
+        return format!("it is in none of the folders {}", folders.join(", "));
     }
     let path = std::path::absolute(folder.join(name)).unwrap_or_else(|_| name.into());
     let is_file = path.is_file();
     let why = if is_file { "is not executable (chmod +x makes it so)" } else { "does not exist" };
     format!("{} {why}", path.display())
-}
-
-/// A name is looked for on the PATH, a path from this folder on.
-fn is_installed(name: &str, folder: &Path) -> bool {
-    let is_program =
-        |path: &Path| fs::metadata(path).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0);
-    if name.contains('/') {
-        return is_program(&folder.join(name));
-    }
-    env::var_os("PATH")
-        .is_some_and(|path| env::split_paths(&path).any(|folder| is_program(&folder.join(name))))
 }
 
 /// A program that runs. Dropping it ends it and all it started, and removes its directory.
@@ -354,7 +342,7 @@ mod tests {
     #[test]
     fn a_missing_program_is_reported_with_the_places_that_were_searched() {
         for (name, part) in [
-            ("no-such-program", "it is in no folder of PATH ("),
+            ("no-such-program", "it is in none of the folders "),
             ("/no/such/program", "/no/such/program does not exist"),
             ("no/such/program", "no/such/program does not exist"),
             ("/etc/passwd", "/etc/passwd is not executable"),

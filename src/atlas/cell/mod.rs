@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Variant, declared::Documented, profile::GOOD};
+use super::{
+    Variant,
+    declared::Documented,
+    profile::{GOOD, PEERS},
+};
 use crate::{
     gate,
     profile::WITH,
@@ -21,7 +25,13 @@ pub enum Outcome {
         after_ns: Option<u64>,
         /// Of these, ended by RST.
         by_reset: u64,
-        /// How an error answer before the end begins: HTTP's status line.
+        /// Of these, ended by FIN.
+        by_fin: u64,
+        /// Of these, ended as the last answer had announced (`Connection: close`), which is not dated.
+        announced: u64,
+        /// Of these, ended after an error answer.
+        after_error: u64,
+        /// How the first error answer to a peer begins: HTTP's status line.
         answer: Option<String>,
     },
     /// It held all of them for the whole time.
@@ -68,9 +78,13 @@ pub struct Cell {
     /// 99th percentile of the good clients' response times before and with the peers, in nanoseconds, of a run that had the
     /// machine to itself; `None` without one.
     pub p99_ns: Option<(f64, f64)>,
-    /// Whether that is longer with the peers than noise explains.
+    /// Longest time in which no good client got an answer, before and with the peers, in nanoseconds, of the same run.
+    #[serde(default)]
+    pub silence_ns: Option<(f64, f64)>,
+    /// Whether the percentile is longer with the peers than noise explains.
     pub is_slower: Option<bool>,
-    /// Requests of good clients that were not answered, lost with their connection or answered with an error.
+    /// Requests of good clients that were not answered, lost with their connection or answered with an error; at the defaults
+    /// in the run that had the machine to itself.
     pub good_failed: u64,
     /// Sockets that the server had closed and its kernel still kept when the run ended, and their memory in bytes.
     pub left_behind: Option<(u64, u64)>,
@@ -88,6 +102,10 @@ pub struct Cell {
 /// By how much the time until an end may differ from the documented one: by this share, or by this many seconds.
 const SAME_SHARE: f64 = 0.1;
 const SAME_S: f64 = 1.5;
+
+/// Good clients are silenced from this time on, in nanoseconds, if it is so many times as long as before.
+const SILENCE_NS: f64 = 500e6;
+const SILENCE_FACTOR: f64 = 5.0;
 
 /// An outcome counts where the load generator was late by so much at most, in nanoseconds, or by this share of the time until
 /// the end.
@@ -107,6 +125,7 @@ impl Cell {
             user_bytes_per_peer: None,
             kernel_bytes_per_peer: None,
             p99_ns: None,
+            silence_ns: None,
             is_slower: None,
             good_failed: 0,
             left_behind: None,
@@ -139,8 +158,10 @@ impl Cell {
         if alone {
             self.take_times(repeat, price);
         }
-        self.good_failed = good_failed(repeat);
-        let endings = repeat.group(super::profile::PEERS).map(|group| &group.server_endings);
+        if alone || self.variant == Variant::Hardened {
+            self.good_failed = good_failed(repeat);
+        }
+        let endings = repeat.group(PEERS).map(|group| &group.server_endings);
         let left = endings.and_then(|endings| endings.left_sockets.zip(endings.left_bytes));
         self.left_behind = left.filter(|(sockets, _)| *sockets > 0).or(self.left_behind);
         if repeat.died.is_none() {
@@ -173,6 +194,7 @@ impl Cell {
         }
         let Some(good) = price.good.iter().find(|good| good.group == GOOD) else { return };
         self.p99_ns = good.p99_ns.before.zip(good.p99_ns.with);
+        self.silence_ns = good.silence_ns.before.zip(good.silence_ns.with);
         self.is_slower = good.is_slower();
     }
 
@@ -184,7 +206,9 @@ impl Cell {
         match &self.outcome {
             Outcome::Ended { after_ns: Some(ns), .. } => {
                 let seconds = *ns as f64 / 1e9;
-                Some(documented_s.is_none_or(|said| (seconds - said).abs() > (said * SAME_SHARE).max(SAME_S)))
+                let is_other_time =
+                    documented_s.is_none_or(|said| (seconds - said).abs() > (said * SAME_SHARE).max(SAME_S));
+                Some(is_other_time || documented.answer.as_deref().is_some_and(|said| !self.answers(said)))
             }
             Outcome::Held { for_ns } => {
                 // What is to be ended later than the run lasted was not seen.
@@ -196,11 +220,24 @@ impl Cell {
         }
     }
 
+    /// Whether peers were ended after an answer of this status.
+    fn answers(&self, status: &str) -> bool {
+        let Outcome::Ended { after_error, answer: Some(answer), .. } = &self.outcome else { return false };
+        *after_error > 0 && answer.split_whitespace().nth(1) == Some(status)
+    }
+
     /// Resident and kernel memory for each peer, in bytes.
     #[must_use]
     pub fn bytes_per_peer(&self) -> Option<f64> {
         let both = [self.user_bytes_per_peer, self.kernel_bytes_per_peer];
         both.into_iter().flatten().reduce(|a, b| a + b)
+    }
+
+    /// How long good clients got no answer with the peers, in nanoseconds, where that is no hiccup.
+    #[must_use]
+    pub fn silent_ns(&self) -> Option<f64> {
+        let (before, with) = self.silence_ns?;
+        (with >= SILENCE_NS && with > before * SILENCE_FACTOR).then_some(with)
     }
 
     /// By how much longer the 99th percentile of good clients was with the peers, where that is no noise.
@@ -233,87 +270,28 @@ fn outcome(repeat: &Repeat, price: &Price, goes_on: bool, late_ns: Option<u64>) 
     if let Some(why) = repeat.unproven.first() {
         return Outcome::Unknown { why: why.clone() };
     }
-    if goes_on {
+    let group = repeat.group(PEERS);
+    // Of peers that end their connections within an answer, its bytes tell.
+    if goes_on && group.is_some_and(|group| group.requests.answered + group.content.verified > 0) {
         return Outcome::GoesOn;
     }
-    match price.ended {
-        0 => {
-            let with = repeat.phases.iter().find(|phase| phase.name == WITH);
-            Outcome::Held { for_ns: with.map_or(price.with_ns, |phase| (phase.to_ns - phase.from_ns) as u64) }
-        }
-        peers => Outcome::Ended {
-            peers,
-            after_ns: price.ended_after_ns,
-            by_reset: price.ended_by_reset,
-            answer: price.error_answer.clone().filter(|_| price.ended_after_error > 0),
-        },
+    let announced = group.map_or(0, |group| group.ledger.closed_as_announced + group.ledger.closed_idle);
+    if price.ended + announced == 0 {
+        let with = repeat.phases.iter().find(|phase| phase.name == WITH);
+        return Outcome::Held {
+            for_ns: with.map_or(price.with_ns, |phase| (phase.to_ns - phase.from_ns) as u64),
+        };
+    }
+    Outcome::Ended {
+        peers: price.ended + announced,
+        after_ns: price.ended_after_ns,
+        by_reset: price.ended_by_reset,
+        by_fin: price.ended_by_fin,
+        announced,
+        after_error: price.ended_after_error,
+        answer: price.error_answer.clone(),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::units::Span;
-
-    fn cell(outcome: Outcome, documented: Option<Documented>) -> Cell {
-        Cell { documented, peers: (20, 20), ..Cell::without("s", Variant::Default, "f", outcome) }
-    }
-
-    fn said(seconds: Option<u64>) -> Documented {
-        let ended_after = seconds.map(|seconds| Span(Duration::from_secs(seconds)));
-        Documented { fault: "f".into(), says: "so".into(), ended_after, held: seconds.is_none() }
-    }
-
-    fn ended(ms: u64) -> Outcome {
-        Outcome::Ended { peers: 20, after_ns: Some(ms * 1_000_000), by_reset: 0, answer: None }
-    }
-
-    fn held(seconds: u64) -> Outcome {
-        Outcome::Held { for_ns: seconds * 1_000_000_000 }
-    }
-
-    #[test]
-    fn a_cell_contradicts_what_is_documented_only_where_it_shows_something_else() {
-        let does = |outcome, documented| cell(outcome, documented).contradicts();
-        assert_eq!(does(ended(60_100), Some(said(Some(60)))), Some(false));
-        assert_eq!(does(ended(65_900), Some(said(Some(60)))), Some(false), "within a tenth");
-        assert_eq!(does(ended(67_000), Some(said(Some(60)))), Some(true));
-        assert_eq!(does(ended(900), Some(said(Some(2)))), Some(false), "within 1.5 s");
-        assert_eq!(does(ended(300), Some(said(Some(2)))), Some(true));
-        assert_eq!(does(ended(5_000), Some(said(None))), Some(true), "documented to be held");
-        assert_eq!(does(held(80), Some(said(None))), Some(false));
-        assert_eq!(does(held(80), Some(said(Some(60)))), Some(true));
-        assert_eq!(does(held(2), Some(said(Some(60)))), None, "it was not watched for so long");
-        assert_eq!(does(held(66), Some(said(Some(60)))), None, "an end may still come");
-        assert_eq!(does(ended(1), None), None);
-        assert_eq!(does(Outcome::GoesOn, Some(said(Some(60)))), None);
-    }
-
-    #[test]
-    fn an_outcome_counts_where_the_load_generator_was_late_by_a_little() {
-        let found = |late_ns: Option<u64>, after_ms: u64| {
-            let repeat = Repeat { invalid: vec!["why".to_owned()], ..crate::gate::repeat(&[]) };
-            let price = Price {
-                connected: 20,
-                ended: 20,
-                ended_after_ns: Some(after_ms * 1_000_000),
-                ..Price::default()
-            };
-            matches!(outcome(&repeat, &price, false, late_ns), Outcome::Ended { .. })
-        };
-        assert!(found(Some(249_000_000), 300), "an end is dated in seconds");
-        assert!(!found(Some(251_000_000), 2_000));
-        assert!(found(Some(990_000_000), 10_000) && !found(Some(1_010_000_000), 10_000), "a tenth");
-        assert!(!found(None, 60_000), "another reason");
-    }
-
-    #[test]
-    fn slower_is_what_noise_does_not_explain() {
-        let times = |is_slower| Cell { p99_ns: Some((1e6, 5e6)), is_slower, ..cell(held(2), None) };
-        assert_eq!(times(Some(true)).slower(), Some(5.0));
-        assert_eq!(times(Some(false)).slower(), None);
-        assert_eq!(times(None).slower(), None);
-    }
-}
+mod tests;
