@@ -198,6 +198,14 @@ impl Cell {
         self.is_slower = good.is_slower();
     }
 
+    /// Whether times of good clients were not measured although the server served them.
+    #[must_use]
+    pub const fn lacks_times(&self) -> bool {
+        let is_served =
+            matches!(self.outcome, Outcome::Ended { .. } | Outcome::Held { .. } | Outcome::GoesOn);
+        is_served && self.p99_ns.is_none()
+    }
+
     /// Whether what was measured is something else than what is documented; `None` where nothing is documented or known.
     #[must_use]
     pub fn contradicts(&self) -> Option<bool> {

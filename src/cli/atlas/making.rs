@@ -58,6 +58,12 @@ impl Making<'_> {
         }
         self.shelf.note_versions(&mut self.atlas);
         let tasks = self.tasks(self.places(Variant::Default), Look::Alone);
+        if !self.perform(tasks, 1, interrupt)? {
+            return Ok(false);
+        }
+        let is_disturbed = |place: &Place| self.cell_at(*place).is_some_and(Cell::lacks_times);
+        let disturbed: Vec<Place> = self.places(Variant::Default).into_iter().filter(is_disturbed).collect();
+        let tasks = self.tasks(disturbed, Look::Alone);
         self.perform(tasks, 1, interrupt)
     }
 

@@ -71,8 +71,7 @@ impl Shelf {
     /// The versions of servers that runs were kept of, of this call and of earlier ones in the same folder. Nothing is kept of
     /// a server whose version was another one.
     pub(super) fn note_versions(&mut self, atlas: &mut Atlas) {
-        let Some(before) = &self.before else { return };
-        let mut versions = before.versions.clone();
+        let mut versions = self.before.as_ref().map(|before| before.versions.clone()).unwrap_or_default();
         for server in atlas.servers.iter().filter(|server| server.skipped.is_none()) {
             if versions.get(&server.name).is_some_and(|version| *version != server.version) {
                 self.changed.push(server.name.clone());
@@ -130,8 +129,12 @@ impl Shelf {
             return None;
         }
         let record = self.newest(task)?;
-        let is_valid =
-            record.points.iter().flat_map(|point| &point.repeats).all(|repeat| repeat.invalid.is_empty());
+        // Only the times of a run alone count, which others may have disturbed.
+        let is_valid = record
+            .points
+            .iter()
+            .flat_map(|point| &point.repeats)
+            .all(|repeat| repeat.invalid.is_empty() && (!task.alone || repeat.disturbed.is_empty()));
         let is_whole = !record.interrupted && record.badpeer == env!("CARGO_PKG_VERSION");
         (is_whole && is_valid).then_some(record)
     }

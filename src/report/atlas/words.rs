@@ -7,6 +7,8 @@ use crate::{
 
 /// What good clients notice counts as harm from this factor of their 99th percentile on.
 const HARM: f64 = 2.0;
+/// Kernel memory of a closed connection that is worth a word, in bytes.
+const LEFT_BYTES: f64 = 65536.0;
 /// An end within this time is early, in nanoseconds.
 const EARLY_NS: u64 = 15_000_000_000;
 
@@ -175,15 +177,22 @@ pub(super) fn cost(cell: &Cell) -> String {
     cell.bytes_per_peer().map(human_bytes).unwrap_or_default()
 }
 
-/// What good clients notice.
+/// What good clients notice, or else what the kernel still kept of each peer that the server had ended.
 pub(super) fn harm(cell: &Cell) -> String {
     let slower = cell.slower().filter(|factor| *factor >= HARM);
     match (cell.good_failed, cell.silent_ns(), slower) {
         (1.., ..) => "good fail".to_owned(),
         (0, Some(ns), _) => format!("silent {}", human_time(ns)),
         (0, None, Some(factor)) => format!("p99 ×{}", factor_words(factor)),
-        (0, None, None) => String::new(),
+        (0, None, None) => left(cell),
     }
+}
+
+fn left(cell: &Cell) -> String {
+    let each = cell.left_behind.map(|(sockets, bytes)| bytes as f64 / sockets.max(1) as f64);
+    each.filter(|each| *each >= LEFT_BYTES)
+        .map(|each| format!("left {}", human_bytes(each)))
+        .unwrap_or_default()
 }
 
 fn factor_words(factor: f64) -> String {
@@ -306,5 +315,10 @@ mod tests {
         assert_eq!(harm(&silent), "silent 2.40 s");
         assert_eq!(harm(&Cell { good_failed: 1, ..silent }), "good fail");
         assert_eq!(harm(&cell(Outcome::GoesOn)), "");
+        let left = |bytes| Cell { left_behind: Some((20, bytes)), ..ended([20, 0, 20, 0, 0], None) };
+        assert_eq!(
+            (harm(&left(20 << 22)), harm(&left(20 << 10))),
+            ("left 4 MiB".to_owned(), String::new())
+        );
     }
 }
