@@ -267,6 +267,11 @@ fn outcome(repeat: &Repeat, price: &Price, goes_on: bool, late_ns: Option<u64>) 
     if price.connected == 0 {
         return Outcome::Unknown { why: "no peer could connect".to_owned() };
     }
+    let group = repeat.group(PEERS);
+    // Of peers that end their connections within an answer, its bytes tell. That they came is no matter of time.
+    if goes_on && group.is_some_and(|group| group.requests.answered + group.content.verified > 0) {
+        return Outcome::GoesOn;
+    }
     let is_late = |ns: u64| {
         let took_ns = if price.ended > 0 { price.ended_after_ns.unwrap_or(0) } else { price.with_ns };
         ns as f64 > LATE_NS.max(took_ns as f64 * LATE_SHARE)
@@ -277,11 +282,6 @@ fn outcome(repeat: &Repeat, price: &Price, goes_on: bool, late_ns: Option<u64>) 
     }
     if let Some(why) = repeat.unproven.first() {
         return Outcome::Unknown { why: why.clone() };
-    }
-    let group = repeat.group(PEERS);
-    // Of peers that end their connections within an answer, its bytes tell.
-    if goes_on && group.is_some_and(|group| group.requests.answered + group.content.verified > 0) {
-        return Outcome::GoesOn;
     }
     let announced = group.map_or(0, |group| group.ledger.closed_as_announced + group.ledger.closed_idle);
     if price.ended + announced == 0 {

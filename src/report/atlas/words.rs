@@ -316,9 +316,6 @@ mod tests {
         assert_eq!(harm(&Cell { good_failed: 1, ..silent }), "good fail");
         assert_eq!(harm(&cell(Outcome::GoesOn)), "");
         let left = |bytes| Cell { left_behind: Some((20, bytes)), ..ended([20, 0, 20, 0, 0], None) };
-        assert_eq!(
-            (harm(&left(20 << 22)), harm(&left(20 << 10))),
-            ("left 4 MiB".to_owned(), String::new())
-        );
+        assert_eq!((harm(&left(20 << 22)), harm(&left(20 << 10))), ("left 4 MiB".to_owned(), String::new()));
     }
 }
