@@ -50,7 +50,8 @@ pub(in crate::cli) struct Args {
     #[arg(long, conflicts_with = "hold")]
     pub(super) quick: bool,
 
-    /// Runs at a time where only the time until an end is measured. Default: eight for each core
+    /// Runs at a time where only the time until an end is measured. Default: eight for each core, and twelve where peers are
+    /// watched for as long as --hold says
     #[arg(long, value_name = "N", value_parser = whole::<u32>(1, 256))]
     pub(super) parallel: Option<u32>,
 
@@ -71,8 +72,10 @@ pub(in crate::cli) struct Args {
 /// Timeouts that hardened variants set, in seconds, and those of a quick atlas.
 const TIMEOUT_S: u64 = 5;
 const QUICK_TIMEOUT_S: u64 = 2;
-/// Runs at a time for each core: they take time and hardly any of the core.
-const PER_CORE: u32 = 8;
+/// Runs at a time for each core: they take time and hardly any of the core. What ends after seconds must be dated better than
+/// what ends after minutes.
+const PER_CORE_SHORT: u32 = 8;
+const PER_CORE_LONG: u32 = 12;
 
 impl Args {
     pub(super) const fn seconds(&self) -> u64 {
@@ -100,8 +103,13 @@ impl Args {
     }
 
     /// How many runs are made at a time where only the time until an end is measured.
-    pub(super) fn at_a_time(&self, cores: u32) -> usize {
-        self.parallel.unwrap_or(PER_CORE * cores) as usize
+    pub(super) fn at_a_time(&self, look: Look, cores: u32) -> usize {
+        let per_core = match look {
+            Look::Alone => return 1,
+            Look::Short => PER_CORE_SHORT,
+            Look::Long => PER_CORE_LONG,
+        };
+        self.parallel.unwrap_or(per_core * cores) as usize
     }
 }
 

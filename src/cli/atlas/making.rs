@@ -69,9 +69,9 @@ impl Making<'_> {
 
     /// Measures when peers are ended that the first look has seen held, and every hardened cell, several at a time.
     pub(super) fn beside(&mut self, interrupt: &mut Interrupt) -> Result<bool, Failure> {
-        let at_a_time = self.args.at_a_time(self.atlas.machine.cores as u32);
+        let cores = self.atlas.machine.cores as u32;
         let tasks = self.tasks(self.places(Variant::Hardened), Look::Short);
-        if !self.perform(tasks, at_a_time, interrupt)? {
+        if !self.perform(tasks, self.args.at_a_time(Look::Short, cores), interrupt)? {
             return Ok(false);
         }
         // The timeouts of hardened variants have ended by then; what is still open may end later.
@@ -80,7 +80,7 @@ impl Making<'_> {
         let open: Vec<Place> =
             all.iter().copied().filter(|place| !self.args.quick && is_open(place)).collect();
         let tasks = self.tasks(open, Look::Long);
-        if !self.perform(tasks, at_a_time, interrupt)? {
+        if !self.perform(tasks, self.args.at_a_time(Look::Long, cores), interrupt)? {
             return Ok(false);
         }
         // What was not valid may have been disturbed by the others.
