@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use crate::{
     atlas::{self, CatalogError, Fault, Plan, Server, Variant},
-    cli::{Failure, number::whole, suggested::Suggested},
+    cli::{Failure, netns::Netns, number::whole, suggested::Suggested},
     units::Span,
 };
 
@@ -57,6 +57,9 @@ pub(in crate::cli) struct Args {
     /// the server
     #[arg(long)]
     pub(super) again: bool,
+
+    #[command(flatten)]
+    pub(super) netns: Netns,
 
     /// Folder for the page and the runs
     #[arg(long, value_name = "DIR", default_value = "reports/atlas")]
