@@ -6,6 +6,7 @@ use super::{
     Exit, Failure,
     bad_peers::{crowd, help_on_peers},
     bench_flags::BenchFlags,
+    netns::Netns,
     perform::{Output, perform},
     print_raw,
     suggested::{Suggested, peers},
@@ -41,6 +42,9 @@ pub(super) struct Args {
     print_profile: bool,
 
     #[command(flatten)]
+    netns: Netns,
+
+    #[command(flatten)]
     output: Output,
 
     /// Command that starts the server for this run; badpeer stops it afterwards. {port} or {socket}, {address} and {dir} are
@@ -67,5 +71,6 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
         window: None,
         source,
     };
+    args.netns.enter(request.profiles())?;
     perform(&[request], &args.output)
 }

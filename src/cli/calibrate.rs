@@ -40,6 +40,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     let mut calibration = Calibration::new(args.head.is_some());
     let head = args.head.as_deref();
     let mut plan = ComparisonPlan::new(&args.profile, command, head.or(command), &args.options)?;
+    args.options.netns().enter(plan.profiles())?;
     let mut interrupt = super::exit::interrupt()?;
     let mut cut_short = None;
     for gate in 0..args.k {

@@ -98,6 +98,7 @@ fn records(args: &Args) -> Result<Exit, Failure> {
             "name two records, or the servers with --base and --head and the profiles to drive them with",
         ));
     };
+    args.options.netns().refuse("it is for servers that are run: name them with --base and --head")?;
     let (a, b) = (store::read(a.as_ref())?, store::read(b.as_ref())?);
     if args.gating.capacity {
         return brackets(args, &a, &b);
@@ -130,6 +131,7 @@ fn servers(args: &Args, base: &str, head: &str) -> Result<Exit, Failure> {
     let default = [gate::PROFILE.to_owned()];
     let profiles = if args.what.is_empty() { &default } else { args.what.as_slice() };
     let plans = profiles.iter().map(plan).collect::<Result<Vec<_>, _>>()?;
+    args.options.netns().enter(plans.iter().flat_map(ComparisonPlan::profiles))?;
     store::check(&args.out)?;
     let mut interrupt = super::exit::interrupt()?;
     let mut worst = Exit::Pass;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Failure, number::whole, progress::Bar, sources};
+use super::{Failure, netns::Netns, number::whole, progress::Bar, sources};
 use crate::{
     gate::{self, Origin, PairedComparison, Window},
     probe::describe_machine,
@@ -44,9 +44,17 @@ pub(super) struct PairOptions {
     /// Set a key of the profile, for both servers
     #[arg(long, value_name = "KEY=VALUE", value_parser = sources::key_value)]
     set: Vec<(String, String)>,
+
+    #[command(flatten)]
+    netns: Netns,
 }
 
 impl PairOptions {
+    /// The network namespace that the servers are to be run in.
+    pub(super) const fn netns(&self) -> &Netns {
+        &self.netns
+    }
+
     /// The seed of one of several comparisons: no two share arrivals or orders of pairs.
     pub(super) fn seed_of(&self, gate: u32) -> u64 {
         self.seed.wrapping_add(u64::from(gate) * 2 * u64::from(self.pairs))
@@ -134,6 +142,12 @@ impl ComparisonPlan {
             paired_run,
             window: (!is_whole).then_some(window),
         })
+    }
+
+    /// The profiles of both servers, at every point.
+    pub(super) fn profiles(&self) -> impl Iterator<Item = &Profile> {
+        let points = self.paired_run.base.iter().chain(&self.paired_run.head);
+        points.map(|(_, profile)| profile)
     }
 
     /// Uses another seed, for another comparison of the same servers.
@@ -252,7 +266,8 @@ mod tests {
     fn repeats_have_the_profiles_window_if_evictions_are_expected() {
         let plan = |profile: &str, duration: Option<&str>| {
             let duration = duration.map(|text| text.parse().expect("a time"));
-            let options = PairOptions { pairs: 20, seed: 42, duration, set: Vec::new() };
+            let options =
+                PairOptions { pairs: 20, seed: 42, duration, set: Vec::new(), netns: Netns::default() };
             let plan = ComparisonPlan::new(profile, None, None, &options).expect("a plan");
             let profile = &plan.paired_run.head[0].1;
             (plan.window.is_none(), profile.measure.to_string(), profile.warmup.to_string())

@@ -20,6 +20,7 @@ pub mod history;
 mod init;
 mod list;
 mod merge;
+mod netns;
 mod number;
 mod perform;
 mod phase_flags;
@@ -63,7 +64,7 @@ Exit codes:
        under load, or a server got worse.
   2    Wrong usage, or a profile that cannot be run.
   3    The server could not be started or reached, the base of a comparison
-       died, or results could not be written.
+       died, --netns is not permitted, or results could not be written.
   4    No verdict: the load generator or the host was the limit, an expected
        metric could not be measured, or good clients got no answer and no
        expectation covers that.

@@ -2,6 +2,7 @@
 
 use super::{
     Exit, Failure,
+    netns::Netns,
     number::whole,
     perform::{Output, perform},
     shards::Shards,
@@ -58,6 +59,9 @@ pub(super) struct Args {
     shards: Shards,
 
     #[command(flatten)]
+    netns: Netns,
+
+    #[command(flatten)]
     output: Output,
 }
 
@@ -103,6 +107,7 @@ fn as_written(args: &Args, mut error: ProfileError) -> Failure {
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     // Every profile is read before the first is run: a fault in the last one is reported at once.
     let requests = args.names().iter().map(|name| request(name, args)).collect::<Result<Vec<_>, _>>()?;
+    args.netns.enter(requests.iter().flat_map(Request::profiles))?;
     let part = args.shards.part(&requests, &args.output);
     part.unwrap_or_else(|| perform(&requests, &args.output))
 }

@@ -43,8 +43,8 @@ pub(super) struct Shards {
 }
 
 /// Options of what is made of a whole run, which a shard cannot have.
-const OF_WHOLE_RUNS: [&str; 8] =
-    ["all", "format", "all_metrics", "verbose", "json", "history", "save_baseline", "baseline"];
+const OF_WHOLE_RUNS: [&str; 9] =
+    ["netns", "all", "format", "all_metrics", "verbose", "json", "history", "save_baseline", "baseline"];
 
 /// Where a shard finds out which one it is: the variables of its number, of the first number, of the step between two numbers,
 /// and of how many there are.

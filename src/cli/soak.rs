@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     Exit, Failure,
+    netns::Netns,
     number::whole,
     perform::{Output, perform},
     sources::{beside, command_line, files, key_value, source, stem},
@@ -55,6 +56,9 @@ pub(super) struct Args {
     set: Vec<(String, String)>,
 
     #[command(flatten)]
+    netns: Netns,
+
+    #[command(flatten)]
     output: Output,
 }
 
@@ -67,7 +71,9 @@ fn settling(text: &str) -> Result<f64, String> {
 }
 
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
-    perform(&[request(args)?], &args.output)
+    let request = request(args)?;
+    args.netns.enter(request.profiles())?;
+    perform(&[request], &args.output)
 }
 
 fn request(args: &Args) -> Result<Request, Failure> {

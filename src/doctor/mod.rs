@@ -2,6 +2,7 @@
 
 mod checks;
 mod finding;
+mod loopback;
 mod ports;
 
 use std::fmt::Write;
@@ -17,7 +18,8 @@ use crate::{
     text,
 };
 
-/// Examines this machine as the current user. Changes nothing; takes some milliseconds.
+/// Examines this machine as the current user. Takes some milliseconds, and changes nothing that lasts: the kernel may load a
+/// module.
 #[must_use]
 pub fn examine() -> Vec<Finding> {
     let machine = describe_machine();
@@ -40,6 +42,7 @@ pub fn examine() -> Vec<Finding> {
         checks::proportional_memory(),
     ];
     findings.extend(checks::host());
+    findings.extend(loopback::loopback());
     findings.push(checks::counters(instructions(), &setting("kernel/perf_event_paranoid")));
     findings
 }

@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 
 use super::proc_file::{ProcFile, number_after};
-use crate::record::Machine;
+use crate::record::{Loopback, Machine};
+use crate::sys;
 use nix::sys::utsname::uname;
 use nix::unistd::{SysconfVar, sysconf};
 
@@ -23,7 +24,14 @@ pub fn describe_machine() -> Machine {
         cpu: cpu_model(&fs::read_to_string("/proc/cpuinfo").unwrap_or_default()),
         cores: online.and_then(|count| usize::try_from(count).ok()).unwrap_or(0),
         memory_bytes: number_after(&memory, "MemTotal:").unwrap_or(0) * 1024,
+        loopback: loopback().ok(),
     }
+}
+
+/// The loopback interface of our network namespace.
+fn loopback() -> io::Result<Loopback> {
+    let interface = sys::Loopback::open()?;
+    Ok(Loopback { mtu: interface.mtu()?, segmentation_offload: interface.segmentation_offload().ok() })
 }
 
 fn unknown() -> String {
@@ -241,6 +249,7 @@ mod tests {
         let machine = describe_machine();
         assert!(machine.cores >= 1 && machine.memory_bytes > 1 << 20, "{machine:?}");
         assert!(machine.kernel.starts_with(|first: char| first.is_ascii_digit()), "{machine:?}");
+        assert!(machine.loopback.is_some_and(|loopback| loopback.mtu >= 68), "{machine:?}");
         let mut probe = HostProbe::new().unwrap();
         let reading = probe.read().unwrap();
         assert_eq!(reading.cpu_pressure_ns.is_none(), probe.no_pressure().is_some());

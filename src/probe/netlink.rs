@@ -1,4 +1,4 @@
-//! The wire format of netlink, and asking for a dump: `netlink(7)`, `sock_diag(7)`.
+//! The wire format of netlink, asking for a dump, and making a change: `netlink(7)`, `sock_diag(7)`, `rtnetlink(7)`.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -14,8 +14,11 @@ const HEADER_BYTES: usize = 16;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 const NLM_F_REQUEST: u16 = 0x001;
+const NLM_F_ACK: u16 = 0x004;
 const NLM_F_DUMP_INTR: u16 = 0x010;
 const NLM_F_DUMP: u16 = 0x300;
+const NLM_F_EXCL: u16 = 0x200;
+const NLM_F_CREATE: u16 = 0x400;
 
 /// The kernel packs a dump into pieces of at most 32 KiB, if the reader has shown that it has room for them:
 /// `netlink_dump()` in `net/netlink/af_netlink.c`.
@@ -79,6 +82,24 @@ impl Netlink {
             }
         }
     }
+}
+
+/// A request to make something that is not there yet, and to acknowledge it.
+pub(super) fn request(kind: u16, payload: &[u8]) -> Vec<u8> {
+    message(kind, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, 1, payload)
+}
+
+/// Sends a request to the routing part of the kernel, and waits for its acknowledgment. It makes nothing but system calls.
+pub(super) fn acknowledged(request: &[u8]) -> io::Result<()> {
+    let protocol = SockProtocol::NetlinkRoute;
+    let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)?;
+    setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::seconds(5))?;
+    send(socket.as_raw_fd(), request, MsgFlags::empty())?;
+    let mut room = [0; 1024];
+    let length = recv(socket.as_raw_fd(), &mut room, MsgFlags::empty())?;
+    let mut answers = Messages { rest: &room[..length] };
+    let answer = answers.find(|answer| answer.kind == NLMSG_ERROR);
+    answer.map_or(Err(Errno::EPROTO.into()), |answer| status(answer.payload))
 }
 
 fn not_whole(reason: &str) -> io::Error {
@@ -201,6 +222,9 @@ mod tests {
         assert_eq!(denied.kind(), io::ErrorKind::PermissionDenied);
         let mut netlink = Netlink::open().unwrap();
         let refused = netlink.dump(20, &[255; 56], |_| panic!("nothing was asked for")).unwrap_err();
+        assert!(refused.raw_os_error().is_some(), "{refused}");
+        // A kind of request that there is not: RTM_MAX is far below.
+        let refused = acknowledged(&request(1000, &[0; 16])).unwrap_err();
         assert!(refused.raw_os_error().is_some(), "{refused}");
     }
 }

@@ -7,6 +7,7 @@ mod cause;
 mod effective;
 mod expectation_result;
 mod headline;
+mod machine;
 mod phase;
 mod price;
 mod resource_exhaustion;
@@ -26,6 +27,7 @@ pub use self::{
     cause::Cause,
     effective::Effective,
     expectation_result::{ExpectationResult, lower_bound},
+    machine::{Loopback, Machine},
     phase::Phase,
     price::{GoodClients, Phased, Price},
     resource_exhaustion::ResourceExhaustion,
@@ -71,21 +73,6 @@ pub struct Record {
     pub soak: Option<Soak>,
     /// The run was interrupted; the results were measured before.
     pub interrupted: bool,
-}
-
-/// The machine that a run ran on.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Machine {
-    /// Kernel release.
-    pub kernel: String,
-    /// Processor, as it calls itself.
-    pub cpu: String,
-    /// Number of processors that this process may use.
-    pub cores: usize,
-    /// Memory, in bytes.
-    pub memory_bytes: u64,
-    /// Instruction set.
-    pub arch: String,
 }
 
 /// One point of a sweep: the same profile with some keys set.

@@ -10,7 +10,7 @@ use super::{medium, view::sound};
 use crate::{
     gate::{censored_by, gated},
     metric::Key,
-    record::{Point, Record, place},
+    record::{Loopback, Machine, Point, Record, place},
     stats::mean,
 };
 
@@ -27,7 +27,7 @@ pub(super) struct Row {
     pub(super) profile: String,
     /// The point of the sweep, empty without one.
     pub(super) point: String,
-    /// Processor and cores.
+    /// Processor and cores, and the loopback interface if it is not as usual.
     pub(super) machine: String,
     pub(super) kernel: String,
     badpeer: String,
@@ -56,6 +56,13 @@ pub enum HistoryError {
     },
 }
 
+impl Row {
+    /// The machine without its loopback interface.
+    pub(super) fn hardware(&self) -> &str {
+        self.machine.split(LOOPBACK).next().unwrap_or_default()
+    }
+}
+
 /// The rows of a record.
 fn rows(record: &Record) -> Vec<Row> {
     let expected = record.profile.expect.keys();
@@ -73,7 +80,7 @@ fn rows(record: &Record) -> Vec<Row> {
             commit: record.commit.clone().unwrap_or_default(),
             profile: record.name.clone(),
             point: place(&point.axes, " "),
-            machine: format!("{}, {} cores", record.machine.cpu, record.machine.cores),
+            machine: machine(&record.machine),
             kernel: record.machine.kernel.clone(),
             badpeer: record.badpeer.clone(),
             numbers: names.iter().filter(is_known).filter_map(number).collect(),
@@ -81,6 +88,16 @@ fn rows(record: &Record) -> Vec<Row> {
     };
     let sound: Vec<Point> = record.points.iter().map(sound).collect();
     sound.iter().filter(|point| !point.repeats.is_empty()).map(row).collect()
+}
+
+/// What stands between the machine and its loopback interface.
+const LOOPBACK: &str = ", loopback ";
+
+/// The machine in words, with its loopback interface if that is not as usual: no line is drawn from one to another.
+fn machine(machine: &Machine) -> String {
+    let other = machine.loopback.filter(|loopback| *loopback != Loopback::USUAL);
+    let other = other.map_or_else(String::new, |loopback| format!("{LOOPBACK}{loopback}"));
+    format!("{}, {} cores{other}", machine.cpu, machine.cores)
 }
 
 /// What a history becomes with one more record.

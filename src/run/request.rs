@@ -34,6 +34,11 @@ pub struct Request {
 }
 
 impl Request {
+    /// The profile at every point of the sweep.
+    pub fn profiles(&self) -> impl Iterator<Item = &Profile> {
+        self.points.iter().map(|(_, profile)| profile)
+    }
+
     /// The record of the run before anything was measured.
     pub(super) fn record(&self) -> Record {
         Record {

@@ -2,8 +2,11 @@
 
 mod calls;
 mod counter;
+mod loopback;
+mod netns;
 mod socket;
 
+pub(crate) use self::calls::in_child;
 pub use self::{
     calls::{
         clock_error_ns, drop_incoming, end_with_parent, epoll_wait_ns, heed_sigterm, heeded, is_ignored,
@@ -12,5 +15,7 @@ pub use self::{
         trim_heap, unblock_signals, unshare_descriptors,
     },
     counter::{Counter, Event, Scope},
+    loopback::Loopback,
+    netns::{NetworkNamespace, Refusal, refusal},
     socket::{SocketMemory, TcpInfo},
 };

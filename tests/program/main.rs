@@ -16,6 +16,7 @@ mod faults;
 mod lifetimes;
 mod many_slow_readers;
 mod mistakes;
+mod namespaces;
 mod orphans;
 mod output;
 mod price;

@@ -6,8 +6,8 @@ use badpeer::{
     metric::{Metric, Row},
     profile::{Profile, Source},
     record::{
-        Buckets, Effective, Eviction, ExpectationResult, FORMAT, GroupResult, Ledger, Machine, Point, Record,
-        Repeat, Requests, Series, Verdict,
+        Buckets, Effective, Eviction, ExpectationResult, FORMAT, GroupResult, Ledger, Loopback, Machine,
+        Point, Record, Repeat, Requests, Series, Verdict,
     },
 };
 use indexmap::IndexMap;
@@ -86,6 +86,7 @@ fn record_of(profile: &str, points: Vec<Point>) -> Record {
             cores: 2,
             memory_bytes: 8 << 30,
             arch: "x86_64".into(),
+            loopback: Some(Loopback::USUAL),
         },
         commit: Some("0123abc".into()),
         profile,

@@ -2,7 +2,11 @@
 
 use std::{error::Error, fs, path::Path, thread};
 
-use badpeer::{cli::history, record::Record, report};
+use badpeer::{
+    cli::history,
+    record::{Loopback, Record},
+    report,
+};
 
 use super::fixture;
 
@@ -122,9 +126,18 @@ fn every_number_is_drawn_without_lines_between_machines() {
     append(&file, &elsewhere);
     elsewhere.started = "2026-01-04T00:00:00Z".into();
     append(&file, &elsewhere);
+    let there = svg(chart);
+    assert_eq!(lines(&there), 2, "and one on the other machine");
+    assert!(there.contains("another machine") && there.contains("aaaaaaa"), "{there}");
+    assert!(!there.contains("another loopback"), "{there}");
+    for (day, mtu) in [(5, 1500), (6, 1500)] {
+        elsewhere.started = format!("2026-01-0{day}T00:00:00Z");
+        elsewhere.machine.loopback = Some(Loopback { mtu, ..Loopback::USUAL });
+        append(&file, &elsewhere);
+    }
     let svg = svg(chart);
-    assert_eq!(lines(&svg), 2, "and one on the other machine");
-    assert!(svg.contains("another machine") && svg.contains("aaaaaaa"), "{svg}");
+    assert_eq!(lines(&svg), 3, "and one with the other MTU");
+    assert!(svg.contains("another loopback"), "{svg}");
     let names: Vec<String> = draw().into_iter().map(|(name, _)| name).collect();
     assert!(names[0] == "history.html" && names.iter().any(|name| name.contains(".png")));
 }

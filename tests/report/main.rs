@@ -14,7 +14,7 @@ mod trackers;
 
 use badpeer::{
     metric::{Metric, Panel},
-    record::{Point, Record, Verdict},
+    record::{Loopback, Point, Record, Verdict},
     report::{
         self, Format, compare,
         terminal::{self, Style},
@@ -42,10 +42,11 @@ fn names(record: &Record, format: Format) -> Vec<String> {
         .collect()
 }
 
-/// The same run, slower, with a number more and one less, on another kernel.
+/// The same run, slower, with a number more and one less, on another kernel and loopback interface.
 fn slower() -> Record {
     let mut record = fixture::record();
     record.machine.kernel = "6.9.1".into();
+    record.machine.loopback = Some(Loopback { mtu: 1500, ..Loopback::USUAL });
     record.profile.seed = 7;
     for repeat in &mut record.points[0].repeats {
         let scale = |repeat: &mut badpeer::record::Repeat, name: &str, by: f64| {

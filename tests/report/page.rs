@@ -2,7 +2,7 @@
 
 use badpeer::{
     metric::Metric,
-    record::{Record, Repeat},
+    record::{Loopback, Record, Repeat},
     report::{self, Format, tracker::Numbers},
 };
 use serde_json::Value;
@@ -129,6 +129,16 @@ fn charts_over_time_name_what_is_measured() {
     for chart in charts.as_array().expect("charts").iter().filter(|chart| chart["x"]["shows"] == "seconds") {
         assert_eq!(names(chart), ["warm-up", "measured"], "{}", chart["name"]);
     }
+}
+
+#[test]
+fn the_page_says_what_loopback_interface_there_was() {
+    let mut record = fixture::record();
+    record.machine.loopback = Some(Loopback { mtu: 1500, segmentation_offload: Some(false) });
+    let fact = "<dt>Loopback</dt><dd>MTU 1500, segmentation offload off</dd>";
+    assert!(page(&record).contains(fact));
+    record.machine.loopback = None;
+    assert!(!page(&record).contains("Loopback"));
 }
 
 #[test]

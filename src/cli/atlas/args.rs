@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use super::task::Look;
 use crate::{
     atlas::{self, Fault, Plan, Server, Variant},
-    cli::{Failure, catalog, number::whole, suggested::Suggested},
+    cli::{Failure, catalog, netns::Netns, number::whole, suggested::Suggested},
     units::Span,
 };
 
@@ -59,6 +59,9 @@ pub(in crate::cli) struct Args {
     /// the server
     #[arg(long)]
     pub(super) again: bool,
+
+    #[command(flatten)]
+    pub(super) netns: Netns,
 
     /// Folder for the page and the runs
     #[arg(long, value_name = "DIR", default_value = "reports/atlas")]

@@ -28,6 +28,7 @@ use crate::{
 
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     let asked = asked(args)?;
+    args.netns.enter_with_own_servers()?;
     store::check(&args.out)?;
     let mut interrupt = super::exit::interrupt()?;
     let shelf = Shelf::new(args)?;

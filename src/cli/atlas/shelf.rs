@@ -12,9 +12,10 @@ use crate::{
     atlas::{Atlas, Server},
     cli::{Exit, Failure, sources, store},
     files,
+    probe::describe_machine,
     profile::Source,
     programs,
-    record::Record,
+    record::{Machine, Record},
     sys,
 };
 
@@ -24,6 +25,7 @@ const DOCUMENT: &str = "atlas.json";
 pub(super) struct Shelf {
     out: PathBuf,
     program: PathBuf,
+    machine: Machine,
     /// The atlas that was there before.
     before: Option<Atlas>,
     /// Servers of which another version was measured then.
@@ -37,6 +39,7 @@ impl Shelf {
         Ok(Self {
             out: args.out.clone(),
             program: std::env::current_exe().map_err(failed)?,
+            machine: describe_machine(),
             before: text.and_then(|text| serde_json::from_str(&text).ok()),
             changed: Vec::new(),
         })
@@ -123,7 +126,8 @@ impl Shelf {
         store::read(&self.folder_of_run(task)).ok().filter(|record| self.is_of(task, record))
     }
 
-    /// The record of a run that was made before of the very same profile, by this badpeer at this version of the server.
+    /// The record of a run that was made before of the very same profile, by this badpeer at this version of the server, over the
+    /// same loopback interface.
     pub(super) fn kept(&self, task: &Task, server: &str, again: bool) -> Option<Record> {
         if again || self.before.is_none() || self.changed.iter().any(|changed| changed == server) {
             return None;
@@ -136,7 +140,8 @@ impl Shelf {
             .flat_map(|point| &point.repeats)
             .all(|repeat| repeat.invalid.is_empty() && (!task.alone || repeat.disturbed.is_empty()));
         let is_whole = !record.interrupted && record.badpeer == env!("CARGO_PKG_VERSION");
-        (is_whole && is_valid).then_some(record)
+        let is_alike = record.machine.other_loopback(&self.machine).is_none();
+        (is_whole && is_valid && is_alike).then_some(record)
     }
 
     /// Whether a record is of a run of this profile.

@@ -6,6 +6,7 @@ use super::{
     super::{
         bad_peers::help_on_peers,
         bench_flags::BenchFlags,
+        netns::Netns,
         number::whole,
         sources::key_value,
         suggested::{self, Suggested, peers},
@@ -82,6 +83,9 @@ pub(in crate::cli) struct Args {
         long_help = help_on_peers()
     )]
     pub(super) bad: Vec<SearchedPeer>,
+
+    #[command(flatten)]
+    pub(super) netns: Netns,
 
     #[command(flatten, next_help_heading = "Options with an address, as of badpeer bench")]
     pub(super) bench: BenchFlags,

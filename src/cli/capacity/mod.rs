@@ -17,6 +17,7 @@ use crate::run::{self, RunError, Search};
 /// Searches; `command` is the whole command line's definition.
 pub(super) fn main(args: &Args, command: clap::Command) -> Result<Exit, Failure> {
     let prepared = Prepared::new(args, command)?;
+    args.netns.enter(prepared.request.profiles())?;
     let named = |error: &RunError| format!("{}: {error}", prepared.request.name);
     match run::check(&prepared.request) {
         Ok(()) => {}

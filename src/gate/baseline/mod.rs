@@ -277,6 +277,9 @@ fn differs(baseline: &Record, now: &Record) -> Vec<String> {
         .filter(|(_, then, here)| then != here)
         .map(|(what, then, here)| format!("the {what} changed: {then} then, {here} now"))
         .collect();
+    if let Some([then, here]) = then.other_loopback(here) {
+        differs.push(format!("the loopback interface changed: {then} then, {here} now"));
+    }
     if !is_same_setting(&baseline.profile, &now.profile) || baseline.files != now.files {
         differs.push("the profile has changed".to_owned());
     }

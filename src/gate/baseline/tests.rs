@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use super::*;
 use crate::{
     gate::repeat,
-    record::{ExpectationResult, GroupResult, Machine, Requests, Verdict},
+    record::{ExpectationResult, GroupResult, Loopback, Machine, Requests, Verdict},
 };
 
 fn record(cpus: &[f64]) -> Record {
@@ -90,7 +90,7 @@ fn a_stored_comparison_has_flat_numbers_and_is_read_back() {
 }
 
 #[test]
-fn only_counts_are_gated_on_another_kernel() {
+fn only_counts_are_gated_on_another_kernel_or_loopback_interface() {
     let base = record(&[1000.0, 1010.0, 1020.0, 1020.0]);
     let mut now = record(&[1500.0, 1500.0, 1500.0, 1500.0]);
     assert_eq!(
@@ -106,6 +106,12 @@ fn only_counts_are_gated_on_another_kernel() {
     );
     assert_eq!(comparison.differs, ["the kernel changed:  then, 6.9 now"]);
     now.machine.kernel = String::new();
+    now.machine.loopback = Some(Loopback { mtu: 1500, ..Loopback::USUAL });
+    let comparison = BaselineComparison::of("main", &base, &now);
+    assert_eq!(verdicts(&comparison), [None, Some(Verdict::Regression)]);
+    let changed = "the loopback interface changed: unknown then, MTU 1500, segmentation offload on now";
+    assert_eq!(comparison.differs, [changed]);
+    now.machine.loopback = Some(Loopback::USUAL);
     now.profile.clients[0].count = 2;
     assert_eq!(verdicts(&BaselineComparison::of("main", &base, &now))[0], None, "another question");
     now.profile = base.profile.clone();

@@ -83,11 +83,12 @@ fn setting(row: &Row) -> (&str, &str) {
     (&row.machine, &row.kernel)
 }
 
-/// Where another machine or kernel begins.
+/// Where another machine, loopback interface or kernel begins.
 fn changes(runs: &[&Row]) -> Vec<Note> {
     let note = |(index, pair): (usize, &[&Row])| {
         let text = match (pair[0].machine == pair[1].machine, pair[0].kernel == pair[1].kernel) {
             (true, true) => return None,
+            (false, _) if pair[0].hardware() == pair[1].hardware() => "another loopback interface",
             (false, _) => "another machine",
             (true, false) => "another kernel",
         };

@@ -79,6 +79,9 @@ pub(super) fn differing(a: &Record, b: &Record, comparison: &RecordComparison) -
     if here.kernel != there.kernel {
         found.push(format!("the kernels differ: {} and {}", here.kernel, there.kernel));
     }
+    if let Some([here, there]) = here.other_loopback(there) {
+        found.push(format!("the loopback interfaces differ: {here} and {there}"));
+    }
     if a.badpeer != b.badpeer {
         found.push(format!("the versions of badpeer differ: {} and {}", a.badpeer, b.badpeer));
     }

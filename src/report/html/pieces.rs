@@ -61,11 +61,12 @@ pub(super) fn figures(figures: &[KeyFigure]) -> String {
 }
 
 /// The machine, as facts.
-pub(super) fn cores_and_memory(machine: &Machine) -> [(&'static str, String); 3] {
+pub(super) fn cores_and_memory(machine: &Machine) -> [(&'static str, String); 4] {
     [
         ("Kernel", format!("{} ({})", machine.kernel, machine.arch)),
         ("Processor", format!("{}, {} cores", machine.cpu, machine.cores)),
         ("Memory", human_bytes(machine.memory_bytes as f64)),
+        ("Loopback", machine.loopback.map(|loopback| loopback.to_string()).unwrap_or_default()),
     ]
 }
 

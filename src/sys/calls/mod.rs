@@ -1,8 +1,11 @@
-//! The only file where `unsafe` is allowed: system calls that neither std nor nix wraps, each made safe here.
+//! The only folder where `unsafe` is allowed: system calls that neither std nor nix wraps, each made safe here.
 #![allow(
     unsafe_code,
-    reason = "TCP_INFO, SO_MEMINFO, SIOCOUTQ, FIONREAD, TIOCGWINSZ, TCP_NOTSENT_LOWAT, SO_ATTACH_FILTER, a long backlog, epoll_pwait2, close_range, perf_event_open, adjtimex: nix wraps none of them; sigaction that only asks; pre_exec"
+    reason = "TCP_INFO, SO_MEMINFO, SIOCOUTQ, FIONREAD, TIOCGWINSZ, TCP_NOTSENT_LOWAT, SO_ATTACH_FILTER, a long backlog, epoll_pwait2, close_range, perf_event_open, adjtimex: nix wraps none of them; sigaction that only asks; ioctls of network interfaces; pre_exec; fork"
 )]
+
+mod child;
+pub(super) mod interface;
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -17,6 +20,7 @@ use nix::sys::prctl;
 use nix::sys::signal::{self, SigHandler, SigSet, Signal};
 use nix::time::{ClockId, clock_gettime};
 
+pub(crate) use self::child::in_child;
 use super::socket::{SocketMemory, TcpInfo};
 
 /// Nanoseconds of `CLOCK_MONOTONIC`: one clock for every process of the machine, so that instants taken in the
