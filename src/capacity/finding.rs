@@ -1,8 +1,9 @@
 //! What a repeat at a level comes to: whether all conditions were met, and whether the peers were there that were asked for.
 
+use super::presence::{apart, unheld};
 use crate::{
-    metric::{Definite, Fold, Key, Metric, Stat},
-    profile::{Group, Profile},
+    metric::{Definite, Key},
+    profile::Profile,
     record::{ExpectationResult, Finding, LevelRepeat, Repeat, Verdict},
 };
 
@@ -14,11 +15,18 @@ pub fn is_of(of: &str, group: &str) -> bool {
     name.is_some_and(|rest| rest.starts_with('.'))
 }
 
+/// Whether the key `of` sets how many clients the group has.
+#[must_use]
+pub fn is_count_of(of: &str, group: &str) -> bool {
+    is_of(of, group) && of.rsplit_once('.').is_some_and(|(_, key)| key == "count")
+}
+
 /// What a repeat at a level comes to, by the verdicts on it. `of` is the key that sets the level.
 ///
 /// A condition that is not met makes it fail, also in a repeat that is not valid where no load excuses it. If the peers of
-/// the group that is searched over were not all held, it fails only by what is expected of that group itself and by what no
-/// load excuses ([`Definite`]): all else was measured beside fewer peers than the level has. What is neither met nor failed is inconclusive.
+/// the group that is searched over were never all connected at a time, it fails only by what is expected of that group itself
+/// and by what no load excuses ([`Definite`]): all else was measured beside fewer peers than the level has. It holds only if
+/// they also stayed. What is neither met nor failed is inconclusive.
 #[must_use]
 pub fn finding(profile: &Profile, of: &str, repeat: &Repeat, verdicts: &[ExpectationResult]) -> LevelRepeat {
     if let Some(how) = &repeat.died {
@@ -26,11 +34,11 @@ pub fn finding(profile: &Profile, of: &str, repeat: &Repeat, verdicts: &[Expecta
         return found(Finding::Fails, format!("under load, {}", how.trim_end_matches('.')));
     }
     let searched = || profile.clients.iter().filter(|group| is_of(of, &group.name));
-    let unheld = searched().find_map(|group| unheld(repeat, group));
+    let apart = searched().find_map(|group| apart(of, repeat, group));
     let counts = |result: &&ExpectationResult| {
         let key = Key::parse(&result.name);
         let group = key.and_then(|key| key.group);
-        unheld.is_none()
+        apart.is_none()
             || key.is_some_and(|key| key.stat.metric.spec().definite != Definite::Never)
             || searched().any(|searched| group == Some(searched.name.as_str()))
     };
@@ -44,7 +52,8 @@ pub fn finding(profile: &Profile, of: &str, repeat: &Repeat, verdicts: &[Expecta
         Some(reason.unwrap_or_else(|| format!("{} {} has no verdict", result.name, result.condition)))
     };
     let first = |reasons: &[String]| reasons.first().cloned();
-    let why = unheld.clone().or_else(|| first(&repeat.invalid)).or_else(|| match unknown() {
+    let unheld = apart.clone().or_else(|| searched().find_map(|group| unheld(of, repeat, group)));
+    let why = unheld.or_else(|| first(&repeat.invalid)).or_else(|| match unknown() {
         Some(_) if !repeat.disturbed.is_empty() => first(&repeat.disturbed),
         unknown => unknown,
     });
@@ -60,27 +69,10 @@ fn found(finding: Finding, reason: String) -> LevelRepeat {
     LevelRepeat { finding, reason: Some(reason) }
 }
 
-/// Why the group was not all there, if it was not: fewer of its connections were open at a time than it has clients. Clients
-/// that end their connections themselves are there if none was refused, evicted, or not accepted.
-fn unheld(repeat: &Repeat, group: &Group) -> Option<String> {
-    let result = repeat.group(&group.name)?;
-    let peak = Stat { metric: Metric::Alive, fold: Fold::Peak };
-    let peak = *repeat.summary.get(&Key::new(Some(&group.name), peak).to_string())? as u64;
-    let open = peak.saturating_sub(result.not_accepted);
-    let ledger = result.ledger;
-    let come_and_go = ledger.closed_by_us + ledger.reset_by_us + ledger.vanished > 0 && group.stop.is_none();
-    let turned_away =
-        ledger.refused + ledger.timed_out + ledger.evicted_fin + ledger.evicted_rst + result.not_accepted;
-    let is_held = open >= group.count.into() || (come_and_go && turned_away == 0);
-    (!is_held).then(|| {
-        format!("only {open} of {} clients of `{}` were connected at a time", group.count, group.name)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{GroupResult, Ledger};
+    use crate::record::{GroupResult, Ledger, Series};
 
     fn profile() -> Profile {
         let text = "title = \"t\"\n[[clients]]\nname = \"good\"\ncount = 2\nload = { depth = 1, payload = 9 }\n\
@@ -88,12 +80,14 @@ mod tests {
         crate::profile::Source { file: "t.toml".into(), text: text.into() }.parse(&[]).expect("valid")
     }
 
-    /// A repeat in which so many clients of the searched group were connected at a time.
+    /// A repeat in which so many clients of the searched group were connected, all the time.
     fn repeat(connected: f64) -> Repeat {
         let ledger = Ledger { opened: 10, still_alive: 10, ..Ledger::default() };
         let group = GroupResult { name: "slow one".into(), ledger, ..GroupResult::default() };
         let summary = [("slow one.alive_peak".to_owned(), connected)].into_iter().collect();
-        Repeat { groups: vec![group], summary, ..Repeat::default() }
+        let mut series = Series { at_ns: vec![5], ..Series::default() };
+        series.columns.insert("slow one.alive".to_owned(), vec![Some(connected)]);
+        Repeat { window_ns: (0, 9), groups: vec![group], summary, series, ..Repeat::default() }
     }
 
     fn result(name: &str, verdict: Verdict) -> ExpectationResult {
@@ -129,11 +123,20 @@ mod tests {
         let mut unaccepted = repeat(10.0);
         unaccepted.groups[0].not_accepted = 1;
         assert_eq!(found(&unaccepted, &[]).0, Finding::Inconclusive, "it only counts as open");
-        let mut moving = repeat(7.0);
-        moving.groups[0].ledger.closed_by_us = 90;
-        assert_eq!(found(&moving, &[]).0, Finding::Holds, "they come and go by themselves");
-        moving.groups[0].ledger.refused = 1;
-        assert_eq!(found(&moving, &[]).0, Finding::Inconclusive);
+    }
+
+    #[test]
+    fn peers_that_came_and_were_ended_let_a_level_fail_but_not_hold() {
+        let mut evicted = repeat(10.0);
+        evicted.groups[0].ledger.evicted_rst = 1;
+        let good = result("good.evicted", Verdict::Fail);
+        assert_eq!(found(&evicted, &[good]).0, Finding::Fails, "all were connected at a time");
+        let (finding, reason) = found(&evicted, &[]);
+        assert_eq!(finding, Finding::Inconclusive);
+        assert!(
+            reason.starts_with("the server refused or ended 1 of the connections of `slow one`"),
+            "{reason}"
+        );
     }
 
     #[test]
@@ -168,9 +171,11 @@ mod tests {
             ("clients.*.count", true),
             ("clients.slow.count", false),
             ("clients.slow one and more.count", false),
+            ("clients.slow one.load.rate", true),
             ("server.send_limit", false),
         ] {
             assert_eq!(is_of(of, "slow one"), is, "{of}");
+            assert_eq!(is_count_of(of, "slow one"), is && of.ends_with("count"), "{of}");
         }
     }
 }

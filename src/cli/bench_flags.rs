@@ -144,6 +144,11 @@ impl BenchFlags {
 }
 
 impl BenchFlags {
+    /// The first flag that was given and sets no more than what is expected.
+    pub(super) fn expectation_flag(&self) -> Option<&'static str> {
+        self.max_wait.map(|_| "--max-wait").or_else(|| self.phases.expectation_flag())
+    }
+
     fn target(&self, address: &str, command: &[String]) -> Target {
         let address = address.to_owned();
         if command.is_empty() {

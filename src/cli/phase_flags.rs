@@ -55,6 +55,16 @@ fn factor(text: &str) -> Result<OrOff<f64>, String> {
 }
 
 impl PhaseFlags {
+    /// The first flag that was given and sets no more than what is expected.
+    pub(super) fn expectation_flag(&self) -> Option<&'static str> {
+        let given = [
+            ("--max-p99-factor", self.max_p99_factor.is_some()),
+            ("--max-silence", self.max_silence.is_some()),
+            ("--max-memory-per-peer", self.max_memory_per_peer.is_some()),
+        ];
+        given.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))
+    }
+
     /// When these bad peers come to the server of this address and leave, and what they may cost.
     ///
     /// # Errors

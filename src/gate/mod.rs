@@ -10,6 +10,7 @@ mod expected;
 mod gated;
 mod inflation;
 mod judge;
+mod likeness;
 mod lost;
 mod pairs;
 mod price;

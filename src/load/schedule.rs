@@ -57,6 +57,14 @@ impl Schedule {
         self.rates().all(|rate| rate == self.rest)
     }
 
+    /// How long after its start the rate stays the same; zero if it is the same all the time.
+    #[must_use]
+    pub fn settles_after(&self) -> Duration {
+        let is_rest = |phase: &&Phase| phase.from == self.rest && phase.to == self.rest;
+        let constant = self.phases.iter().rev().take_while(is_rest).count();
+        self.phases[..self.phases.len() - constant].iter().map(|phase| phase.over.0).sum()
+    }
+
     /// When so many requests have become due, in nanoseconds since the start; `None` if that never happens.
     #[must_use]
     pub fn due_ns(&self, arrivals: f64) -> Option<u64> {

@@ -11,7 +11,7 @@ use super::inet_diag::{
 use super::netlink::Netlink;
 use super::server_sockets::ServerSockets;
 use super::socket_reading::{ClientQueues, SocketReading};
-use super::unix_diag::{self, SOCK_DIAG_BY_FAMILY};
+use super::unix_diag::{self, SOCK_DIAG_BY_FAMILY, UnixSocket};
 use super::unix_sockets::UnixPeers;
 use crate::address::Address;
 
@@ -26,6 +26,8 @@ pub struct SocketProbe {
     /// The server, as the last look found it.
     server: Option<ServerSockets>,
     unix_peers: UnixPeers,
+    /// All UNIX-domain sockets of the machine, as the last look found them.
+    unix_sockets: Vec<UnixSocket>,
     /// The clients' ends at the last look at a server that listens at a UNIX-domain socket.
     unix_clients: ClientQueues,
 }
@@ -44,6 +46,7 @@ impl SocketProbe {
             sockets: Vec::new(),
             server: None,
             unix_peers: UnixPeers::default(),
+            unix_sockets: Vec::new(),
             unix_clients: ClientQueues::default(),
         })
     }
@@ -163,13 +166,17 @@ impl SocketProbe {
 
     /// Keeps the sockets of the server at this address, in place of what was there, and sums up those of its clients.
     fn unix_sockets(&mut self, address: &UnixAddr, request: &[u8]) -> io::Result<()> {
-        let mut all = Vec::new();
-        self.attempt(SOCK_DIAG_BY_FAMILY, request, unix_diag::decode, |answered| match answered {
-            Answered::Nothing => all.clear(),
-            Answered::Socket(socket) => all.push(socket),
-        })?;
-        self.unix_clients = self.unix_peers.entries(address, &all, &mut self.sockets);
-        Ok(())
+        let mut all = mem::take(&mut self.unix_sockets);
+        let answer =
+            self.attempt(SOCK_DIAG_BY_FAMILY, request, unix_diag::decode, |answered| match answered {
+                Answered::Nothing => all.clear(),
+                Answered::Socket(socket) => all.push(socket),
+            });
+        if answer.is_ok() {
+            self.unix_clients = self.unix_peers.entries(address, &all, &mut self.sockets);
+        }
+        self.unix_sockets = all;
+        answer
     }
 
     /// Hands on what the kernel answers to this request, until an answer was whole.
@@ -241,6 +248,7 @@ mod tests {
         let reading = probe.read(address).unwrap();
         assert_eq!(reading.server.count(TcpState::CloseWait), 1);
         assert_eq!(probe.client_queues(address).unwrap().sockets, 0);
+        assert!(probe.unix_sockets.capacity() > 1, "for the next look");
         drop((server, listener));
         assert!(probe.sockets(address).unwrap().is_empty());
     }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    fs,
+    fs, mem,
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
 };
 
@@ -12,6 +12,7 @@ use nix::sys::{
 };
 
 use super::{
+    gently::gently,
     inet_diag::{SocketEntry, TcpState},
     socket_reading::ClientQueues,
     unix_diag::UnixSocket,
@@ -19,9 +20,15 @@ use super::{
 use crate::{address::Endpoint, sys::TcpInfo};
 
 /// The clients' sockets by the server's that they are connected to, as seen so far: the kernel forgets a client's when it is
-/// closed, and the server still holds the connection.
+/// closed, and the server still holds the connection. What a look needs lies where that of the look before lay.
 #[derive(Debug, Default)]
-pub(super) struct UnixPeers(HashMap<u32, u32>);
+pub(super) struct UnixPeers {
+    known: HashMap<u32, u32>,
+    /// Those that the look has found, until it is over.
+    found: HashMap<u32, u32>,
+    /// Where each socket stands in what the kernel has answered.
+    places: HashMap<u32, usize>,
+}
 
 impl UnixPeers {
     /// Puts those of the sockets that belong to the server at this address in place of what `entries` has, and sums up the
@@ -33,27 +40,28 @@ impl UnixPeers {
         entries: &mut Vec<SocketEntry>,
     ) -> ClientQueues {
         let is_servers = Bound::to(server, sockets);
-        let by_inode: HashMap<u32, &UnixSocket> =
-            sockets.iter().map(|socket| (socket.inode, socket)).collect();
-        let mut peers = HashMap::with_capacity(self.0.len());
+        self.places.clear();
+        self.places.extend(gently(sockets).enumerate().map(|(place, socket)| (socket.inode, place)));
+        self.found.clear();
         let mut clients = ClientQueues::default();
         entries.clear();
-        for socket in sockets.iter().filter(|socket| is_servers.has(socket)) {
+        for socket in gently(sockets).filter(|socket| is_servers.has(socket)) {
             if socket.state == TcpState::Listen {
                 entries.push(listening(socket));
                 continue;
             }
             let known = Some(socket.peer).filter(|peer| *peer != 0);
             // Numbers are those of all sockets: one's own is that of no client.
-            let peer = known.or_else(|| self.0.get(&socket.inode).copied()).unwrap_or(socket.inode);
-            peers.insert(socket.inode, peer);
-            let client = by_inode.get(&peer).filter(|client| client.peer == socket.inode);
+            let peer = known.or_else(|| self.known.get(&socket.inode).copied()).unwrap_or(socket.inode);
+            self.found.insert(socket.inode, peer);
+            let client = self.places.get(&peer).map(|place| &sockets[*place]);
+            let client = client.filter(|client| client.peer == socket.inode);
             entries.push(connected(socket, peer, client.map(|client| client.receive_queue)));
             if let Some(client) = client {
                 clients.add(&connected(client, socket.inode, Some(socket.receive_queue)));
             }
         }
-        self.0 = peers;
+        mem::swap(&mut self.known, &mut self.found);
         clients
     }
 }
@@ -77,7 +85,7 @@ impl Bound {
             // `MKDEV` of the kernel.
             (file.ino() as u32, (major(device) << 20 | minor(device)) as u32)
         });
-        match file.filter(|file| sockets.iter().any(|socket| socket.file == Some(*file))) {
+        match file.filter(|file| gently(sockets).any(|socket| socket.file == Some(*file))) {
             Some((inode, device)) => Self::File(inode, device),
             // Some file systems give a file another device than their own (btrfs).
             None => Self::Name([path.as_os_str().as_bytes(), &[0]].concat()),
@@ -159,7 +167,32 @@ mod tests {
         let unknown = [socket(9, 0, "/no/such/a\0", 0), socket(10, 0, "/no/such/a\0", 0)];
         peers.entries(&server, &unknown, &mut found);
         assert_ne!(found[0].remote, found[1].remote);
-        assert!(peers.0.len() == 2, "those that are gone are forgotten");
+        assert!(peers.known.len() == 2, "those that are gone are forgotten");
+    }
+
+    #[test]
+    fn looks_use_the_memory_of_those_before() {
+        let server = UnixAddr::new("/no/such/a").unwrap();
+        let connection = |number: u32| {
+            [socket(2 * number, 2 * number + 1, "/no/such/a\0", 0), socket(2 * number + 1, 2 * number, "", 0)]
+        };
+        let many: Vec<UnixSocket> = (1..=1000).flat_map(connection).collect();
+        let (mut peers, mut found) = (UnixPeers::default(), Vec::new());
+        // One of the two maps is that of the look before.
+        peers.entries(&server, &many, &mut found);
+        peers.entries(&server, &many, &mut found);
+        let memory = |peers: &UnixPeers| {
+            let mut of_ends = [peers.known.capacity(), peers.found.capacity()];
+            of_ends.sort_unstable();
+            (of_ends, peers.places.capacity())
+        };
+        let before = memory(&peers);
+        assert!(before.0[0] >= 1000 && before.1 >= 2000, "{before:?}");
+        for connections in [0, 10, 2000] {
+            peers.entries(&server, &many[..connections], &mut found);
+            assert_eq!(memory(&peers), before, "{connections}");
+            assert_eq!(found.len(), connections / 2);
+        }
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub use self::{
     resource_exhaustion::ResourceExhaustion,
     series::{Clock, Series},
     server_endings::ServerEndings,
-    soak::{Growth, Soak, Trend},
+    soak::{Growth, LateGrowth, Soak, Trend, Unmeasured},
     verdict::Verdict,
 };
 use crate::{behavior::Spec, codec::Tally, profile::Profile};

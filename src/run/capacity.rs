@@ -6,9 +6,9 @@ use super::{
     Interrupt, Observer, RunError, cores::Cores, divided::run_repeat, drive::RepeatEnd, request::Request,
 };
 use crate::{
-    capacity::{Next, Plan, borders, finding, most_repeats, next},
+    capacity::{Next, Plan, borders, finding, is_count_of, most_repeats, next},
     gate,
-    profile::{Axes, Profile, Target},
+    profile::{Axes, Group, Profile, Target},
     record::{
         Border, Bracket, Capacity, ExpectationResult, Finding, Level, LevelUnit, Point, Record, Repeat,
         SearchEnd, Verdict,
@@ -43,7 +43,6 @@ pub fn search(
     observer: &mut dyn Observer,
 ) -> (Record, Result<(), RunError>) {
     let mut record = search.request.record();
-    let attached = matches!(search.request.profile.server, Target::Attached { .. });
     record.capacity = Some(Capacity {
         of: search.of.to_owned(),
         unit: search.unit,
@@ -54,7 +53,7 @@ pub fn search(
         levels: Vec::new(),
         bracket: Bracket::default(),
         end: None,
-        remarks: attached.then(|| ATTACHED.to_owned()).into_iter().collect(),
+        remarks: search.remarks(),
     });
     let result = measure(search, &mut record, interrupt, observer);
     record.interrupted |= result.is_err();
@@ -101,6 +100,27 @@ fn measure(
 }
 
 impl Search<'_> {
+    /// What a reader should know of it, whatever it finds.
+    fn remarks(&self) -> Vec<String> {
+        let attached = matches!(self.request.profile.server, Target::Attached { .. });
+        attached.then(|| ATTACHED.to_owned()).into_iter().chain(self.shared_rate()).collect()
+    }
+
+    /// That more clients ask for no more, where a rate is for all of a group together and the same at both ends.
+    fn shared_rate(&self) -> Option<String> {
+        let [(_, first), .., (_, last)] = &self.request.points[..] else { return None };
+        let is_searched = |group: &&Group| is_count_of(self.of, &group.name);
+        let mut both = first.clients.iter().zip(&last.clients).filter(|(group, _)| is_searched(group));
+        both.find_map(|(group, at_last)| {
+            let rate = group.load.rate.as_ref().filter(|rate| at_last.load.rate.as_ref() == Some(rate))?;
+            Some(format!(
+                "the rate of `{}` ({rate}) is that of all its clients together and the same at every level, so more of them \
+                 ask for no more: use a closed loop (depth) if each of them is to ask for something",
+                group.name
+            ))
+        })
+    }
+
     /// What comes next after these levels, so long after the start and after so many repeats. New levels are measured as
     /// long as enough time is left to confirm both ends.
     fn next(&self, levels: &[Level], elapsed: Duration, repeats: usize) -> Next {

@@ -75,7 +75,7 @@ pub fn run(
     let mut record = request.record();
     let result = run_points(request, &mut record, interrupt, observer);
     record.interrupted |= result.is_err();
-    record.soak = request.soak.and_then(|settling| soak(&record, settling));
+    record.soak = request.soak.as_ref().and_then(|plan| soak(&record, plan));
     (record, result)
 }
 

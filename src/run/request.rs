@@ -8,6 +8,7 @@ use crate::{
     probe::describe_machine,
     profile::{Axes, Profile, Source},
     record::{FORMAT, Record},
+    soak,
 };
 
 /// What is to be run.
@@ -29,8 +30,8 @@ pub struct Request {
     pub window: Option<Window>,
     /// Processes that the clients are divided among.
     pub processes: u32,
-    /// Whether growth is looked for, and the share of the measured window (0 to 1) that is left out first.
-    pub soak: Option<f64>,
+    /// Whether growth is looked for, and what is asked of it.
+    pub soak: Option<soak::Plan>,
 }
 
 impl Request {

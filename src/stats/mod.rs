@@ -15,5 +15,5 @@ pub use self::{
         Estimate, clopper_pearson_upper, findable, hodges_lehmann, scatter, sign_p, signed_rank_p, ways,
     },
     quantile::{mean, median, quantile},
-    theil_sen::{Slope, block_medians, theil_sen},
+    theil_sen::{Slope, block_medians, errors_of_99_percent, theil_sen},
 };

@@ -14,6 +14,9 @@ use super::quantile::median;
 /// Most correlation that is corrected for: with more there is hardly a second independent value.
 const MOST_CORRELATION: f64 = 0.9;
 
+/// Fewer values have no slope.
+const FEWEST: usize = 8;
+
 /// A slope with its interval, in values per unit of time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Slope {
@@ -27,26 +30,37 @@ pub struct Slope {
     pub correlation: f64,
 }
 
-/// Times and medians of blocks of equal length in time; blocks without a value are left out.
+/// Times and medians of blocks of equal length in time, between two instants; blocks without a value are left out.
 #[must_use]
-pub fn block_medians(series: &[(f64, f64)], blocks: usize) -> Vec<(f64, f64)> {
-    let Some(((from, _), (to, _))) = series.first().zip(series.last()) else { return Vec::new() };
+pub fn block_medians(series: &[(f64, f64)], (from, to): (f64, f64), blocks: usize) -> Vec<(f64, f64)> {
     let length = (to - from) / blocks as f64;
     let block = |number: usize| {
         let (start, end) = (from + length * number as f64, from + length * (number + 1) as f64);
         let is_last = number + 1 == blocks;
-        let within = series.iter().filter(|(at, _)| *at >= start && (*at < end || is_last));
+        let within = series.iter().filter(|(at, _)| *at >= start && (*at < end || (is_last && *at <= to)));
         let values: Vec<f64> = within.map(|(_, value)| *value).collect();
         Some((f64::midpoint(start, end), median(&values)?))
     };
     (0..blocks).filter_map(block).collect()
 }
 
+/// Standard errors of an interval of 99 % of the slope of so many values: Student's two-sided 99 % for two degrees of freedom
+/// fewer, and 6 % for a median in place of a mean. Of more than 24 values as of 24, which is a little too many.
+#[must_use]
+pub fn errors_of_99_percent(values: usize) -> f64 {
+    const OF_A_MEDIAN: f64 = 1.064;
+    /// From 6 degrees of freedom to 22 (Fisher and Yates, table III).
+    const STUDENT: [f64; 17] = [
+        3.707, 3.499, 3.355, 3.250, 3.169, 3.106, 3.055, 3.012, 2.977, 2.947, 2.921, 2.898, 2.878, 2.861,
+        2.845, 2.831, 2.819,
+    ];
+    STUDENT[values.saturating_sub(FEWEST).min(STUDENT.len() - 1)] * OF_A_MEDIAN
+}
+
 /// The slope of values over times that all differ, and the interval of so many standard errors. `None` of fewer than eight
 /// values.
 #[must_use]
 pub fn theil_sen(points: &[(f64, f64)], errors: f64) -> Option<Slope> {
-    const FEWEST: usize = 8;
     if points.len() < FEWEST {
         return None;
     }
@@ -91,8 +105,7 @@ mod tests {
 
     use super::*;
 
-    /// Standard errors of an interval of 99 % of 24 blocks: Student's 2.82 for 22 degrees of freedom, and 5 % for a median
-    /// in place of a mean.
+    /// Standard errors of an interval of 99 % of 24 blocks.
     const SURE: f64 = 3.0;
 
     fn is_near(a: f64, b: f64) -> bool {
@@ -124,16 +137,21 @@ mod tests {
     #[test]
     fn blocks_have_the_median_of_their_time() {
         let series: Vec<(f64, f64)> = (0..=8).map(|x| (f64::from(x), f64::from(x * 10))).collect();
-        assert_eq!(block_medians(&series, 2), [(2.0, 15.0), (6.0, 60.0)]);
-        assert!(block_medians(&[], 4).is_empty());
+        assert_eq!(block_medians(&series, (0.0, 8.0), 2), [(2.0, 15.0), (6.0, 60.0)]);
+        assert_eq!(
+            block_medians(&series, (0.0, 16.0), 4),
+            [(2.0, 15.0), (6.0, 55.0), (10.0, 80.0)],
+            "without the last"
+        );
+        assert!(block_medians(&[], (0.0, 8.0), 4).is_empty());
     }
 
-    /// A series of blocks with this slope, whose noise has the correlation `memory` from block to block.
-    fn noisy(random: &mut Xoshiro256PlusPlus, slope: f64, memory: f64) -> Vec<(f64, f64)> {
+    /// A series of so many blocks with this slope, whose noise has the correlation `memory` from block to block.
+    fn noisy(random: &mut Xoshiro256PlusPlus, slope: f64, memory: f64, blocks: u32) -> Vec<(f64, f64)> {
         let mut state = 0.0;
         let mut normal = || (0..12).map(|_| random.random::<f64>()).sum::<f64>() - 6.0;
         (0..40).for_each(|_| state = memory * state + normal());
-        (0..24)
+        (0..blocks)
             .map(|x| {
                 state = memory * state + normal();
                 (f64::from(x), slope * f64::from(x) + state)
@@ -141,11 +159,12 @@ mod tests {
             .collect()
     }
 
-    /// How often the interval of 99 % contains the slope, of 2000 series.
-    fn coverage(memory: f64) -> f64 {
+    /// How often the interval of 99 % of so many blocks contains the slope, of 2000 series.
+    fn coverage(memory: f64, blocks: u32) -> f64 {
         let mut random = Xoshiro256PlusPlus::seed_from_u64(7);
+        let errors = errors_of_99_percent(blocks as usize);
         let holds = (0..2000).filter(|_| {
-            let found = theil_sen(&noisy(&mut random, 0.3, memory), SURE).expect("enough values");
+            let found = theil_sen(&noisy(&mut random, 0.3, memory, blocks), errors).expect("enough values");
             (found.low..=found.high).contains(&0.3)
         });
         holds.count() as f64 / 2000.0
@@ -153,11 +172,13 @@ mod tests {
 
     #[test]
     fn the_interval_contains_the_slope_as_often_as_it_says() {
-        let independent = coverage(0.0);
-        assert!(independent >= 0.985, "{independent}");
+        for blocks in [8, 10, 12, 16, 24] {
+            let independent = coverage(0.0, blocks);
+            assert!(independent >= 0.985, "{blocks}: {independent}");
+        }
         // What is left of the correlation in blocks of a series.
         for (memory, least) in [(0.3, 0.97), (0.5, 0.95)] {
-            let found = coverage(memory);
+            let found = coverage(memory, 24);
             assert!(found >= least, "{memory}: {found}");
         }
     }

@@ -105,6 +105,19 @@ fn a_level_whose_peers_are_not_all_held_neither_holds_nor_fails() {
 }
 
 #[test]
+fn a_level_whose_peers_were_ended_in_the_window_does_not_hold() {
+    let limit = LIMIT.replace("reconnect =", "#");
+    let folder = with_profile(&limit.replace("max_connections = 50", "idle_timeout = \"250ms\""));
+    let more = ["--until", "connections_peak <= 1000", "--from", "10", "--to", "20", "--repeats", "1"];
+    let (code, printed) = search(folder.path(), &more);
+    assert_eq!(code, Some(4), "{printed}");
+    assert!(
+        printed.contains("has no bracket") && printed.contains("10 is inconclusive after 3 repeats"),
+        "{printed}"
+    );
+}
+
+#[test]
 fn what_a_busy_machine_cannot_excuse_is_searched_over_sizes() {
     let folder = with_profile(
         "title = 't'\nwarmup = '50ms'\nmeasure = '200ms'\n[server]\nreceive_limit = '50KiB'\n[[clients]]\nname = 'good'\n\
@@ -153,6 +166,31 @@ fn a_server_is_searched_without_a_profile() {
 }
 
 #[test]
+fn the_server_of_a_unix_socket_is_searched_without_a_profile() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let words = "capacity unix: -c 1 -d 600ms --warmup 100ms --bad idle --from 8 --to 16 --repeats 1 --quiet";
+    let words: Vec<&str> = words.split(' ').collect();
+    let server = ["--until", "idle.evicted = 0", "--", BADPEER, "serve", "--listen", "unix:{socket}"];
+    let (code, printed) =
+        ending(&badpeer(&[&words, &server[..], &["--protocol", "echo"]].concat(), folder.path()));
+    assert!(matches!(code, Some(0 | 4)), "{code:?} {printed}");
+    assert_eq!(searched(folder.path(), "capacity").0["of"], "clients.idle.count");
+}
+
+#[test]
+fn a_rate_that_more_clients_share_is_remarked() {
+    let folder = with_profile(
+        "title = 't'\nwarmup = '50ms'\nmeasure = '200ms'\n[[clients]]\nname = 'good'\ncount = 2\n\
+         load = { rate = '50/s', payload = '64B' }\n[expect]\nevictions = '= 0'\n",
+    );
+    let words = ["capacity", "quick.toml", "--of", "clients.0.count", "--from", "1", "--to", "1"];
+    let (_, printed) = ending(&badpeer(&[&words[..], &["--repeats", "1"]].concat(), folder.path()));
+    let printed = printed.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(printed.contains("the rate of `good` (50/s) is that of all its clients together"), "{printed}");
+    assert_eq!(searched(folder.path(), "quick").0["of"], "clients.good.count");
+}
+
+#[test]
 fn a_search_that_is_interrupted_keeps_its_levels() {
     let folder = with_profile(LIMIT);
     let mut command = heeding();
@@ -187,6 +225,12 @@ fn a_time_budget_ends_the_search_with_what_was_found() {
     assert_eq!(code, Some(4), "{printed}");
     assert!(printed.contains("holds 10; no level is known to fail"), "{printed}");
     assert!(printed.contains("--budget ends it after 100 ms"), "{printed}");
+}
+
+fn refused(folder: &tempfile::TempDir, words: &str, part: &str) {
+    let words: Vec<&str> = ["capacity"].into_iter().chain(words.split(' ')).collect();
+    let (code, printed) = ending(&badpeer(&words, folder.path()));
+    assert!(code == Some(2) && printed.contains(part), "{words:?}: {code:?} {printed}");
 }
 
 #[test]
@@ -227,11 +271,42 @@ fn searches_that_make_no_sense_are_refused() {
         ("127.0.0.1:1 --bad idle --of clients.idle.count", "write --bad idle=N"),
         ("127.0.0.1:1 --bad idel", "did you mean `idle`?"),
     ] {
-        let words: Vec<&str> = ["capacity"].into_iter().chain(words.split(' ')).collect();
-        let (code, printed) = ending(&badpeer(&words, folder.path()));
-        assert!(code == Some(2) && printed.contains(part), "{words:?}: {code:?} {printed}");
+        refused(&folder, words, part);
     }
     assert!(!folder.path().join("reports").exists(), "nothing was measured");
+}
+
+#[test]
+fn options_of_a_search_that_would_have_no_effect_are_refused() {
+    let folder = with_profile(LIMIT);
+    for (words, part) in [
+        ("quick.toml --of clients.crowd.count --set repeats=3", "write --repeats N"),
+        (
+            "quick.toml --of clients.crowd.count --set clients.crowd.count=3",
+            "--set clients.crowd.count: the search sets it to each level: write --from and --to",
+        ),
+        ("quick.toml --of clients.crowd.count --set clients.0.count=3", "write --from and --to"),
+        ("quick.toml --of clients.*.count --set clients.crowd.count=3", "write --from and --to"),
+        (
+            "quick.toml --of clients.crowd.count --until evictions=0 --set expect.evictions==1",
+            "--until takes the place of all that the profile expects",
+        ),
+        ("quick.toml --of repeats", "--of repeats: each repeat of a search is one"),
+        (
+            "quick.toml --of clients.crowd.count --set expect={}",
+            "nothing is expected that more load could break: give --until 'crowd.latency_p99 < 50ms'",
+        ),
+        (
+            "127.0.0.1:1 --bad idle --until idle.evicted=0 --max-wait 1s",
+            "--max-wait sets what is expected, and --until takes the place of that",
+        ),
+        (
+            "127.0.0.1:1 --bad idle --until idle.evicted=0 --max-silence 1s",
+            "--max-silence sets what is expected",
+        ),
+    ] {
+        refused(&folder, words, part);
+    }
 }
 
 #[test]
@@ -254,6 +329,13 @@ fn a_bracket_that_fell_below_the_other_is_a_regression() {
     assert!(printed.contains("REGRESSION  The head fails 3"), "{printed}");
     let (code, printed) = compare(1, 0, &["--strict"]);
     assert!(code == Some(0) && printed.contains("where the base fails"), "{code:?} {printed}");
+    let other =
+        ["--to", "100", "--repeats", "1", "--out", "other", "--set", "clients.crowd.recv_buffer=8KiB"];
+    search(folder.path(), &other);
+    let words = ["compare", &records[0], "other/quick/latest", "--capacity"];
+    let (code, printed) = ending(&badpeer(&words, folder.path()));
+    let wanted = "different loads (clients.crowd.recv_buffer: not set and \"8KiB\"): search both alike";
+    assert!(code == Some(2) && printed.contains(wanted), "{code:?} {printed}");
     let (code, printed) = compare(0, 2, &["--strict", "--json"]);
     let json: Value = serde_json::from_str(&printed).expect("JSON");
     assert_eq!((code, json["verdict"].as_str()), (Some(0), Some("PASS")), "{printed}");

@@ -2,8 +2,8 @@
 
 use badpeer::{
     record::{
-        Border, Bracket, Capacity, ExpectationResult, Finding, Growth, Level, LevelRepeat, LevelUnit, Record,
-        SearchEnd, Soak, Trend, Verdict,
+        Border, Bracket, Capacity, ExpectationResult, Finding, Growth, LateGrowth, Level, LevelRepeat,
+        LevelUnit, Record, SearchEnd, Soak, Trend, Unmeasured, Verdict,
     },
     report::{Format, files, markdown, meaning, terminal, tracker::Numbers},
 };
@@ -100,6 +100,7 @@ fn a_soak_is_reported_as_what_grows() {
         per_hour,
         low: per_hour - 1024.0,
         high: per_hour + 1024.0,
+        late: None,
         correlation: 0.2,
         ends: (1e6, 2e6),
         least: 32_768.0,
@@ -113,6 +114,7 @@ fn a_soak_is_reported_as_what_grows() {
             trend("server_rss", Growth::Grows, 3.6e6 * 1.024),
             trend("kernel_memory", Growth::NotShown, 0.0),
         ],
+        ..Soak::default()
     };
     record.soak = Some(soak.clone());
     assert_eq!(record.verdict(), Verdict::Fail);
@@ -131,10 +133,72 @@ fn a_soak_is_reported_as_what_grows() {
 }
 
 #[test]
+fn a_soak_without_a_verdict_says_what_is_not_known_and_what_helps() {
+    let mut record = fixture::record();
+    let trend = |name: &str, finding, high: f64| Trend {
+        name: name.into(),
+        finding,
+        per_hour: 1e6,
+        low: -1.0,
+        high,
+        late: None,
+        correlation: 0.2,
+        ends: (1e6, 2e6),
+        least: 32_768.0,
+        reason: None,
+    };
+    let with = |trends: Vec<Trend>, unmeasured: &[(&str, &str)]| {
+        let unmeasured = unmeasured
+            .iter()
+            .map(|(name, reason)| Unmeasured { name: (*name).to_owned(), reason: (*reason).to_owned() });
+        Soak {
+            seconds: 480.0,
+            resolution: Some(3_686_400.0),
+            trends,
+            unmeasured: unmeasured.collect(),
+            ..Soak::default()
+        }
+    };
+    let rss = || trend("server_rss", Growth::NotShown, 1024.0);
+    let mut meant = |soak: Soak| {
+        record.soak = Some(soak);
+        assert!(terminal::render(&record, terminal::Style::PLAIN).contains("server_rss"));
+        meaning(&record)
+    };
+    let wide = meant(with(vec![trend("server_rss", Growth::Unclear, 524_288_000.0)], &[]));
+    let wanted = "server_rss may grow by up to 500 MiB per hour, and more than 3.52 MiB is not excluded (--resolution): \
+                  use a longer window.";
+    assert!(wide.starts_with(wanted), "{wide}");
+    // What hides from badpeer is not a question of time.
+    let hidden = meant(with(Vec::new(), &[("server_rss", "not measured: another machine")]));
+    assert!(
+        hidden.starts_with("server_rss: not measured: another machine.") && !hidden.contains("longer window"),
+        "{hidden}"
+    );
+    let half = meant(with(vec![rss()], &[("kernel_memory", "not measured: hidden")]));
+    assert!(half.starts_with("kernel_memory: not measured: hidden."), "{half}");
+    let busy = Trend {
+        reason: Some("the host was busy".into()),
+        ..trend("good.response_p50", Growth::Unknown, 0.0)
+    };
+    let times = meant(with(vec![rss(), busy], &[]));
+    let wanted = "server_rss in 480 s: no growth shown, at most 1 KiB per hour. good.response_p50 not known: the host was busy.";
+    assert!(times.starts_with(wanted), "{times}");
+    let late = Some(LateGrowth { per_hour: 102_400.0, low: 101_376.0, high: 103_424.0 });
+    let slower = meant(with(vec![Trend { low: 1.0, late, ..trend("server_rss", Growth::Grows, 2e6) }], &[]));
+    let wanted = "server_rss grows by 100 KiB per hour ± 1 KiB in the second half, and faster before";
+    assert!(slower.starts_with(wanted), "{slower}");
+    let off = meant(with(vec![Trend { low: 1.0, late, ..trend("server_rss", Growth::LevelsOff, 2e6) }], &[]));
+    assert!(off.contains("is not shown to grow in the second half: at most 101 KiB per hour"), "{off}");
+}
+
+#[test]
 fn records_of_a_search_and_of_a_soak_meet_the_schema() {
     let mut record = search();
     record.soak =
-        Some(Soak { settled_after: 1.0, seconds: 4.0, connections_per_hour: 5.0, trends: Vec::new() });
+        Some(Soak { settled_after: 1.0, seconds: 4.0, connections_per_hour: 5.0, ..Soak::default() });
+    let unmeasured = Unmeasured { name: "kernel_memory".into(), reason: "not measured".into() };
+    record.soak.iter_mut().for_each(|soak| soak.unmeasured.push(unmeasured.clone()));
     let schema = badpeer::cli::schema::schema(badpeer::cli::schema::Kind::Record);
     let schema: serde_json::Value = serde_json::from_str(&schema).expect("JSON");
     let validator = jsonschema::validator_for(&schema).expect("a schema");

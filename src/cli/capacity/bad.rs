@@ -2,7 +2,7 @@
 //! searched.
 
 use super::super::bad_peers::crowd;
-use crate::profile::Crowd;
+use crate::{capacity::is_count_of, profile::Crowd};
 
 /// Misbehaving clients of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,12 +32,12 @@ impl SearchedPeer {
         matches!(self, Self::Searched(_))
     }
 
-    /// These clients, with the number of those that are searched.
-    pub(super) fn crowd(&self, searched: u32) -> Crowd {
-        match self {
-            Self::Fixed(crowd) => crowd.clone(),
-            Self::Searched(crowd) => Crowd { count: searched, ..crowd.clone() },
-        }
+    /// These clients where the key `of` is set to this level: as many as it says if it is the key of their number.
+    pub(super) fn crowd(&self, of: &str, level: u64) -> Crowd {
+        let (Self::Fixed(own) | Self::Searched(own)) = self;
+        let is_searched = is_count_of(of, &own.name);
+        let count = if is_searched { u32::try_from(level).unwrap_or(u32::MAX) } else { own.count };
+        Crowd { count, ..own.clone() }
     }
 }
 
@@ -48,9 +48,13 @@ mod tests {
     #[test]
     fn a_kind_without_a_number_is_searched() {
         let searched = SearchedPeer::parse("slow-reader").expect("a kind");
-        assert!(searched.is_searched() && searched.crowd(7).count == 7 && searched.name() == "slow-reader");
+        assert!(searched.is_searched() && searched.name() == "slow-reader");
+        assert_eq!(searched.crowd("clients.slow-reader.count", 7).count, 7);
         let fixed = SearchedPeer::parse("idle=5").expect("a kind");
-        assert!(!fixed.is_searched() && fixed.crowd(7).count == 5);
+        assert!(!fixed.is_searched() && fixed.crowd("clients.slow-reader.count", 7).count == 5);
+        assert_eq!(fixed.crowd("clients.idle.count", 7).count, 7, "its number is searched with --of");
+        assert_eq!(fixed.crowd("clients.*.count", 7).count, 7);
+        assert_eq!(fixed.crowd("clients.idle.load.depth", 7).count, 5);
         let refused = SearchedPeer::parse("slow-loris").expect_err("unknown");
         assert!(refused.contains("did you mean `slowloris`?"), "{refused}");
     }

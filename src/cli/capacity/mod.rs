@@ -2,8 +2,11 @@
 
 mod args;
 mod bad;
+mod key;
+mod origin;
 mod outcome;
 mod plan;
+mod refused;
 mod until;
 
 pub(super) use self::args::Args;

@@ -1,26 +1,24 @@
 //! What a command line asks `badpeer capacity` to search: the profile, the key, and the levels.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::time::Duration;
 
-use clap::{Args as _, parser::ValueSource};
 use indexmap::IndexMap;
 
 use super::{
     super::{
         Failure,
-        bench_flags::BenchFlags,
-        sources::{self, beside, command_line, files, stem},
+        sources::{beside, command_line, files},
     },
     Args,
     bad::SearchedPeer,
+    key::{by_name, full_key},
+    origin::Origin,
+    refused::refuse,
     until,
 };
 use crate::{
     capacity::{Plan, most_repeats, quantity},
-    profile::{Axes, Profile, Source},
+    profile::{Axes, Profile},
     record::LevelUnit,
     run::Request,
     units::human_time,
@@ -29,66 +27,33 @@ use crate::{
 /// Starting and stopping a server takes about so long.
 const AROUND_A_REPEAT: Duration = Duration::from_millis(700);
 
-/// Name of a search without a profile in reports.
-const NAME: &str = "capacity";
-
-/// Flags of `badpeer bench` whose place is in a profile: the first that the command line has.
-fn bench_flag_given(command: clap::Command) -> Option<String> {
-    let matches = command.try_get_matches_from(std::env::args_os()).ok()?;
-    let (_, own) = matches.subcommand()?;
-    let flags = BenchFlags::augment_args(clap::Command::new(""));
-    let mut given = flags
-        .get_arguments()
-        .filter(|flag| own.value_source(flag.get_id().as_str()) == Some(ValueSource::CommandLine));
-    given.find_map(|flag| Some(format!("--{}", flag.get_long()?)))
-}
-
-/// Whether it is the address of a server, and not the name or the path of a profile.
-fn is_address(what: &str) -> bool {
-    let has_port = what.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    what.contains("://") || (has_port && !Path::new(what).exists())
-}
-
 /// The search that is asked for, ready to be run.
-pub(super) struct Prepared {
+pub(super) struct Prepared<'a> {
     pub(super) request: Request,
     pub(super) of: String,
     pub(super) unit: LevelUnit,
     pub(super) plan: Plan,
-    folder: Option<PathBuf>,
+    origin: Origin<'a>,
     overrides: Axes,
 }
 
-impl Prepared {
-    pub(super) fn new(args: &Args, command: clap::Command) -> Result<Self, Failure> {
+impl<'a> Prepared<'a> {
+    pub(super) fn new(args: &'a Args, command: clap::Command) -> Result<Self, Failure> {
         let (unit, from, to) = levels(args)?;
-        let (source, folder, name) = profile_of(args, from, command)?;
-        let of = key(args)?;
-        let mut overrides = args.set.clone();
-        if !args.until.is_empty() {
-            overrides.push(("expect".to_owned(), until::expect(&args.until)));
-        }
-        if is_address(&args.what) {
-            overrides.push(("title".to_owned(), format!("How much the server at {} holds", args.what)));
-        }
+        let origin = Origin::new(args, command)?;
+        let written = key(args)?;
+        let overrides = overrides(args, &origin);
+        let source = origin.source(&written, from)?.into_owned();
+        let profile = source
+            .parse(&overrides)
+            .map_err(|error| Failure::usage(as_written(&error.to_string(), &written)))?;
+        let of = by_name(&written, &profile);
+        refuse(args, &of, &profile, origin.name())?;
         let is_binary = matches!(unit, LevelUnit::Bytes | LevelUnit::BytesPerSecond);
         let plan =
             Plan { from, to, precision: args.precision / 100.0, confirmations: args.repeats, is_binary };
-        let profile =
-            source.parse(&overrides).map_err(|error| Failure::usage(as_written(&error.to_string(), &of)))?;
-        if profile.core.is_some() {
-            return Err(Failure::usage(format!(
-                "{name}: a core experiment has no server; name a profile with one"
-            )));
-        }
-        if let Some(swept) = profile.sweep.keys().next() {
-            return Err(Failure::usage(format!(
-                "{name} has a sweep over {swept}, and the levels are one of their own: remove [sweep], and choose its \
-                 values with --set"
-            )));
-        }
         let request = Request {
-            name,
+            name: origin.name().to_owned(),
             points: Vec::new(),
             files: IndexMap::new(),
             command: command_line(),
@@ -98,23 +63,23 @@ impl Prepared {
             source,
             profile,
         };
-        let mut prepared = Self { request, of, unit, plan, folder, overrides };
+        let mut prepared = Self { request, of, unit, plan, origin, overrides };
         let ends = [prepared.at(from), prepared.at(to)];
         let [first, last] = ends.map(|profile| profile.map_err(Failure::usage));
         let axes = |value| vec![(prepared.of.clone(), unit.text(value))];
         prepared.request.points = vec![(axes(from), first?), (axes(to), last?)];
         prepared.request.profile = prepared.request.points[0].1.clone();
         prepared.request.files =
-            files(&prepared.request.source, &prepared.request.points, prepared.folder.as_deref())?;
+            files(&prepared.request.source, &prepared.request.points, prepared.origin.folder())?;
         Ok(prepared)
     }
 
     /// The profile at a level.
     pub(super) fn at(&self, value: u64) -> Result<Profile, String> {
         let all = [&self.overrides[..], &[(self.of.clone(), self.unit.text(value))]].concat();
-        let mut profile =
-            self.request.source.parse(&all).map_err(|error| as_written(&error.to_string(), &self.of))?;
-        beside(self.folder.as_deref(), &all, &mut profile);
+        let source = self.origin.source(&self.of, value).map_err(|failure| failure.message)?;
+        let mut profile = source.parse(&all).map_err(|error| as_written(&error.to_string(), &self.of))?;
+        beside(self.origin.folder(), &all, &mut profile);
         profile.repeats = 1;
         Ok(profile)
     }
@@ -158,33 +123,17 @@ fn levels(args: &Args) -> Result<(LevelUnit, u64, u64), Failure> {
     Ok((unit, from, to))
 }
 
-/// The profile, the folder that it is in, and its name: a profile, or what the flags make for a server.
-fn profile_of(
-    args: &Args,
-    from: u64,
-    command: clap::Command,
-) -> Result<(Source, Option<PathBuf>, String), Failure> {
-    if is_address(&args.what) {
-        let count = u32::try_from(from).unwrap_or(u32::MAX);
-        let bad: Vec<_> = args.bad.iter().map(|bad| bad.crowd(count)).collect();
-        let source = args.bench.source(&args.what, &bad, &args.command)?;
-        return Ok((source, None, NAME.to_owned()));
+/// The keys that are the same at every level, and their values.
+fn overrides(args: &Args, origin: &Origin<'_>) -> Axes {
+    let mut overrides = Axes::new();
+    if let Origin::Flags(_) = origin {
+        overrides.push(("title".to_owned(), format!("How much the server at {} holds", args.what)));
     }
-    let given = if !args.bad.is_empty() {
-        Some("--bad".to_owned())
-    } else if args.command.is_empty() {
-        bench_flag_given(command)
-    } else {
-        Some("-- COMMAND".to_owned())
-    };
-    if let Some(flag) = given {
-        return Err(Failure::usage(format!(
-            "{flag} is for a server that is named by its address; of the profile {}, set keys with --set KEY=VALUE",
-            args.what
-        )));
+    overrides.extend_from_slice(&args.set);
+    if !args.until.is_empty() {
+        overrides.push(("expect".to_owned(), until::expect(&args.until)));
     }
-    let (source, folder) = sources::source(&args.what)?;
-    Ok((source, folder, stem(&args.what)))
+    overrides
 }
 
 /// The key that is set: that of `--of`, or the number of the misbehaving clients that are named without one.
@@ -208,18 +157,6 @@ fn key(args: &Args) -> Result<String, Failure> {
     }
 }
 
-/// A key of a group's load may be named as one of the group.
-fn full_key(of: &str) -> String {
-    match of.rsplit_once('.') {
-        Some((group, key @ ("rate" | "depth" | "payload" | "answer")))
-            if group.strip_prefix("clients.").is_some_and(|name| name.rsplit('.').next() != Some("load")) =>
-        {
-            format!("{group}.load.{key}")
-        }
-        _ => of.to_owned(),
-    }
-}
-
 /// A fault of an override, which is written as a flag of its own.
 fn as_written(message: &str, of: &str) -> String {
     match message.strip_prefix("--set expect=").and_then(|rest| rest.split_once(": ")) {
@@ -232,31 +169,54 @@ fn as_written(message: &str, of: &str) -> String {
 mod tests {
     use super::*;
 
+    #[derive(Debug, clap::Parser)]
+    struct Words {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn args(words: &str) -> Args {
+        let words = ["capacity"].into_iter().chain(words.split(' '));
+        <Words as clap::Parser>::try_parse_from(words).unwrap_or_else(|error| panic!("{error}")).args
+    }
+
+    fn prepared(args: &Args) -> Prepared<'_> {
+        let prepared = Prepared::new(args, clap::Command::new("badpeer"));
+        prepared.unwrap_or_else(|failure| panic!("{}", failure.message))
+    }
+
+    /// The number of a group's clients, and their rate.
+    fn load(profile: &Profile, name: &str) -> (u32, String) {
+        let group = profile.clients.iter().find(|group| group.name == name).expect("a group");
+        (group.count, group.load.rate.as_ref().map(ToString::to_string).unwrap_or_default())
+    }
+
     #[test]
-    fn an_address_is_no_profile() {
-        for (what, is) in [
-            ("127.0.0.1:8080", true),
-            ("localhost:80", true),
-            ("[::1]:80", true),
-            ("http://127.0.0.1/", true),
-            ("control", false),
-            ("profiles/control.toml", false),
-            ("c:/control.toml", false),
+    fn every_level_of_an_address_is_what_bench_does_with_so_many() {
+        const WITH_A_NUMBER: &str = "--bad slow-reader=10,stalled-reader=5 --of";
+        for words in [
+            "--bad slow-reader,stalled-reader=5".to_owned(),
+            format!("{WITH_A_NUMBER} clients.slow-reader.count"),
+            format!("{WITH_A_NUMBER} clients.1.count"),
         ] {
-            assert_eq!(is_address(what), is, "{what}");
+            let args = args(&format!("127.0.0.1:9 --from 10 --to 2000 {words}"));
+            let prepared = prepared(&args);
+            assert_eq!(prepared.of, "clients.slow-reader.count", "{words}");
+            for (level, rate) in [(10, "100/s"), (2000, "20000/s")] {
+                let profile = prepared.at(level).expect("a profile");
+                assert_eq!(load(&profile, "slow-reader"), (level as u32, rate.to_owned()), "{words}");
+                assert_eq!(load(&profile, "stalled-reader"), (5, "50/s".to_owned()), "{words}");
+                assert_eq!(profile.expect.contains_key("memory_per_peer"), level == 2000, "{words}");
+            }
         }
     }
 
     #[test]
-    fn keys_of_a_load_have_short_names() {
-        for (short, key) in [
-            ("clients.good.rate", "clients.good.load.rate"),
-            ("clients.good.load.rate", "clients.good.load.rate"),
-            ("clients.slow one.count", "clients.slow one.count"),
-            ("server.rate", "server.rate"),
-        ] {
-            assert_eq!(full_key(short), key);
-        }
+    fn another_key_of_an_address_leaves_the_number_of_peers_alone() {
+        let args = args("127.0.0.1:9 -r 10 --bad slow-reader=7 --of clients.good.rate --from 5/s --to 9/s");
+        let profile = prepared(&args).at(9).expect("a profile");
+        assert_eq!(load(&profile, "slow-reader"), (7, "70/s".to_owned()));
+        assert_eq!(load(&profile, "good").1, "9/s");
     }
 
     #[test]

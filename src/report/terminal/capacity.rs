@@ -37,5 +37,6 @@ pub fn brackets(comparison: &BracketComparison, style: Style) -> String {
     let verdict = comparison.verdict;
     let end = style.verdict_text(verdict, &comparison.meaning, verdict.word().len() + 2);
     let both = of("base  ", &comparison.base) + &of("head  ", &comparison.head);
-    format!("{}\n{both}\n{end}", style.hanging("", &comparison.of, 2).trim_end())
+    let remarks: String = comparison.remarks.iter().map(|remark| style.hanging("- ", remark, 2)).collect();
+    format!("{}\n{both}{remarks}\n{end}", style.hanging("", &comparison.of, 2).trim_end())
 }

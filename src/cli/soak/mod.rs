@@ -1,5 +1,7 @@
 //! `badpeer soak`: does the server grow over a long run?
 
+mod steady;
+
 use std::time::Duration;
 
 use super::{
@@ -10,7 +12,13 @@ use super::{
     sources::{beside, command_line, files, key_value, source, stem},
     suggested::{self, Suggested},
 };
-use crate::{gate::Window, profile::Profile, run::Request, units::Span};
+use crate::{
+    gate::Window,
+    profile::Profile,
+    run::Request,
+    soak::Plan,
+    units::{Bytes, Span},
+};
 
 /// The shortest window: each of the blocks that it is cut into needs some samples.
 const SHORTEST: Duration = Duration::from_secs(5);
@@ -26,7 +34,8 @@ Exit codes:
   0    No growth is shown, and the profile's expectations hold.
   1    Memory, descriptors or response times grow, or an expectation failed.
   2, 3, 130  As for `badpeer run`.
-  4    No verdict: see `badpeer --help`.";
+  4    No verdict: memory or descriptors were not measured, or more growth than
+       --resolution is not excluded. See also `badpeer --help`.";
 
 #[derive(Debug, clap::Args)]
 #[command(allow_negative_numbers = true, after_help = EXIT_CODES)]
@@ -42,6 +51,12 @@ pub(super) struct Args {
     /// Share of the measured window that is left out at its beginning, while the server warms up
     #[arg(long, value_name = "SHARE", default_value = "20%", value_parser = settling)]
     settle: f64,
+
+    /// Growth of memory per hour that must be excluded for a PASS: if more is possible, there is no verdict. Of descriptors, one
+    /// for each 60KiB of it. Default: 3600KiB, which is 1 KiB a second: what a leak of 1 KiB for 1000 connections comes to at
+    /// 1000 connections/s
+    #[arg(long, value_name = "SIZE", default_value_t = Bytes(Plan::USUAL_RESOLUTION), hide_default_value = true, value_parser = resolution)]
+    resolution: Bytes,
 
     /// Seed of all random choices
     #[arg(long, value_name = "N", value_parser = whole::<u64>(0, i64::MAX as u64))]
@@ -70,6 +85,14 @@ fn settling(text: &str) -> Result<f64, String> {
         .ok_or_else(|| format!("`{text}` is not a share from 0% to 80%"))
 }
 
+fn resolution(text: &str) -> Result<Bytes, String> {
+    let size = text.parse::<Bytes>().map_err(|error| error.to_string())?;
+    if size.0 == 0 {
+        return Err("nothing measured excludes every growth: use a size above 0, such as 3600KiB".to_owned());
+    }
+    Ok(size)
+}
+
 pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
     let request = request(args)?;
     args.netns.enter(request.profiles())?;
@@ -78,6 +101,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Failure> {
 
 fn request(args: &Args) -> Result<Request, Failure> {
     let (source, folder) = source(&args.profile)?;
+    unheeded(args).map_or(Ok(()), |message| Err(Failure::usage(message)))?;
     let plain = source.parse(&args.set).map_err(Failure::usage)?;
     check(args, &plain)?;
     let sample_every =
@@ -103,7 +127,7 @@ fn request(args: &Args) -> Result<Request, Failure> {
         command: command_line(),
         window: is_other.then_some(window),
         processes: 1,
-        soak: Some(args.settle),
+        soak: Some(Plan { settling: args.settle, resolution: args.resolution.0 as f64 }),
         source,
     })
 }
@@ -121,22 +145,30 @@ fn check(args: &Args, profile: &Profile) -> Result<(), Failure> {
             "{name} has a sweep over {swept}, and a soak is of one point: remove [sweep], and choose its values with --set"
         )));
     }
-    if !profile.phases.is_empty() {
-        return Err(Failure::usage(format!(
-            "{name} has [phases], and a soak needs the same load all the time"
-        )));
-    }
-    if let Some(group) = profile.clients.iter().find(|group| group.stop.is_some()) {
-        return Err(Failure::usage(format!(
-            "{name}: the clients of `{}` stop early, and a soak needs the same load all the time: remove `stop`",
-            group.name
-        )));
-    }
     if args.duration.0 < SHORTEST {
         return Err(Failure::usage(format!(
             "--duration {}: use at least 5s; minutes show more",
             args.duration
         )));
     }
-    Ok(())
+    let judged = profile.warmup.0 + args.duration.0.mul_f64(args.settle);
+    match steady::changes(profile, judged) {
+        Some(why) => Err(Failure::usage(format!("{name}: {why}; a soak needs the same load all the time"))),
+        None => Ok(()),
+    }
+}
+
+/// The key of --set that a flag of its own would override, and which.
+fn unheeded(args: &Args) -> Option<String> {
+    let of_flags = [
+        ("measure", "write --duration", true),
+        ("repeats", "a soak has one repeat, so remove it", true),
+        ("sample_every", "write --sample-every", true),
+        ("seed", "remove it, or --seed", args.seed.is_some()),
+    ];
+    let mut set = args.set.iter().map(|(key, _)| key.as_str());
+    set.find_map(|key| {
+        let (_, instead, _) = of_flags.iter().find(|(own, _, is_flags)| *own == key && *is_flags)?;
+        Some(format!("--set {key} has no effect in a soak: {instead}"))
+    })
 }
