@@ -76,7 +76,10 @@ impl Making<'_> {
         }
         // The timeouts of hardened variants have ended by then; what is still open may end later.
         let all = [self.places(Variant::Default), self.places(Variant::Hardened)].concat();
-        let is_open = |place: &Place| self.cell_at(*place).is_some_and(is_open);
+        let is_open = |place: &Place| {
+            let is_short = |cell: &Cell| place.variant == Variant::Hardened && is_unknown(cell);
+            self.cell_at(*place).is_some_and(|cell| is_open(cell) && !is_short(cell))
+        };
         let open: Vec<Place> =
             all.iter().copied().filter(|place| !self.args.quick && is_open(place)).collect();
         let tasks = self.tasks(open, Look::Long);
@@ -85,10 +88,13 @@ impl Making<'_> {
         }
         // What was not valid may have been disturbed by the others.
         let unsettled = all.into_iter().filter(|place| self.is_unsettled(*place));
-        let again = |place: &Place| match (self.args.quick, place.variant) {
-            (true, Variant::Default) => Look::Alone,
-            (true, Variant::Hardened) => Look::Short,
-            (false, _) => Look::Long,
+        let again = |place: &Place| {
+            let is_brief = self.args.quick || self.cell_at(*place).is_some_and(is_unknown);
+            match place.variant {
+                Variant::Hardened if is_brief => Look::Short,
+                Variant::Default if self.args.quick => Look::Alone,
+                _ => Look::Long,
+            }
         };
         let unsettled: Vec<(Place, Look)> = unsettled.map(|place| (place, again(&place))).collect();
         let tasks = unsettled.into_iter().flat_map(|(place, look)| self.tasks(vec![place], look)).collect();
@@ -227,6 +233,10 @@ impl Making<'_> {
         let written = files.and_then(|files| report::write(files, &self.args.out));
         written.map(drop).map_err(|error| Failure::new(Exit::Target, error))
     }
+}
+
+const fn is_unknown(cell: &Cell) -> bool {
+    matches!(cell.outcome, Outcome::Unknown { .. })
 }
 
 /// Whether it is not known yet when the server ends its peers.

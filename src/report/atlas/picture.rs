@@ -90,7 +90,9 @@ fn draw<DB: DrawingBackend>(
          what good clients notice; ≠: its documentation says something else",
         atlas.peers
     );
-    paper.write(&about, (MARGIN, 52), (SMALL + 1.0, QUIET, HPos::Left))?;
+    for (row, line) in paper.broken(&about, size(atlas).0 as i32 - 2 * MARGIN).iter().enumerate() {
+        paper.write(line, (MARGIN, 50 + 16 * row as i32), (SMALL + 1.0, QUIET, HPos::Left))?;
+    }
     for (index, fault) in atlas.faults.iter().enumerate() {
         let center = MARGIN + NAMES + COLUMN * index as i32 + COLUMN / 2;
         let lines = paper.broken(&fault.title, COLUMN - 6);

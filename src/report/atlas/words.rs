@@ -244,7 +244,7 @@ pub(super) fn sentence(cell: &Cell) -> String {
 /// What the documentation says, where the cell shows something else.
 pub(super) fn contradiction(cell: &Cell) -> Option<String> {
     let documented = cell.documented.as_ref().filter(|_| cell.contradicts() == Some(true))?;
-    Some(format!("documented: {}; measured: {}", documented.says, sentence(cell)))
+    Some(format!("{}: documented: {}; measured: {}", cell.fault, documented.says, sentence(cell)))
 }
 
 /// How it was measured, in sentences.
