@@ -76,9 +76,9 @@ fn shards_come_to_what_one_process_counts() {
     assert!(silence(2) < 300e6 && silence(1) < 300e6, "{} {}", silence(1), silence(2));
     let (rows, seconds) = driven.window.expect("its ends were seen");
     assert!((0.7..0.9).contains(&seconds), "{seconds}");
-    // The window is the time that all shards saw: where one looked late, what was due is that of the shorter time.
+    // Where a shard looked late at the beginning of the window, what was due before that is not counted.
     let due = of(&rows[0], Metric::Due);
-    assert!((due - 600.0 * seconds).abs() < 12.0, "{due} due in {seconds} s");
+    assert!((405.0..=420.0).contains(&due), "{due} due in {seconds} s");
 }
 
 #[apply(timed_test!)]

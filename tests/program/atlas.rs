@@ -114,7 +114,7 @@ fn a_fault_is_ended_where_a_directive_is_set_against_it_and_held_elsewhere() {
     assert_eq!(runs(folder.path()), before);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn mistakes_in_servers_and_faults_are_usage_errors_that_name_them() {
     let folder = TempDir::new().expect("a folder");
     own_servers(folder.path());

@@ -42,7 +42,7 @@ fn search(folder: &Path, more: &[&str]) -> (Option<i32>, String) {
     (code, printed.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-#[test]
+#[apply(timed_test!)]
 fn three_searches_find_the_limit_on_connections() {
     let folder = with_profile(LIMIT);
     for seed in ["seed=1", "seed=2", "seed=3"] {
@@ -77,7 +77,7 @@ fn three_searches_find_the_limit_on_connections() {
     assert!(latest.join("capacity.png").exists());
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_search_without_a_bracket_says_why() {
     let folder = with_profile(LIMIT);
     let (code, printed) = search(folder.path(), &["--from", "60", "--to", "100", "--repeats", "1"]);
@@ -92,7 +92,7 @@ fn a_search_without_a_bracket_says_why() {
     assert_eq!(repeats.iter().map(|repeats| repeats.map(Vec::len)).collect::<Vec<_>>(), [Some(1), Some(2)]);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_level_whose_peers_are_not_all_held_neither_holds_nor_fails() {
     let folder = with_profile(&LIMIT.replace("reconnect =", "#"));
     // This holds at every level, and says nothing of the peers.
@@ -104,7 +104,7 @@ fn a_level_whose_peers_are_not_all_held_neither_holds_nor_fails() {
     assert!(printed.contains(why), "{printed}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_level_whose_peers_were_ended_in_the_window_does_not_hold() {
     let limit = LIMIT.replace("reconnect =", "#");
     let folder = with_profile(&limit.replace("max_connections = 50", "idle_timeout = \"250ms\""));
@@ -117,7 +117,7 @@ fn a_level_whose_peers_were_ended_in_the_window_does_not_hold() {
     );
 }
 
-#[test]
+#[apply(timed_test!)]
 fn what_a_busy_machine_cannot_excuse_is_searched_over_sizes() {
     let folder = with_profile(
         "title = 't'\nwarmup = '50ms'\nmeasure = '200ms'\n[server]\nreceive_limit = '50KiB'\n[[clients]]\nname = 'good'\n\
@@ -149,7 +149,7 @@ fn the_knee_of_a_server_lies_within_the_bracket_of_its_rate() {
     assert!(holds.is_some_and(|holds| holds <= 125) && fails.is_some_and(|fails| fails >= 90), "{printed}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_server_is_searched_without_a_profile() {
     let folder = tempfile::TempDir::new().expect("a folder");
     let words = "capacity 127.0.0.1:0 -c 2 -r 50 -d 600ms --warmup 100ms --bad idle --from 8 --to 64 --repeats 1 --quiet";
@@ -165,7 +165,7 @@ fn a_server_is_searched_without_a_profile() {
     assert_eq!(capacity["of"], "clients.idle.count");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn the_server_of_a_unix_socket_is_searched_without_a_profile() {
     let folder = tempfile::TempDir::new().expect("a folder");
     let words = "capacity unix: -c 1 -d 600ms --warmup 100ms --bad idle --from 8 --to 16 --repeats 1 --quiet";
@@ -177,7 +177,7 @@ fn the_server_of_a_unix_socket_is_searched_without_a_profile() {
     assert_eq!(searched(folder.path(), "capacity").0["of"], "clients.idle.count");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_rate_that_more_clients_share_is_remarked() {
     let folder = with_profile(
         "title = 't'\nwarmup = '50ms'\nmeasure = '200ms'\n[[clients]]\nname = 'good'\ncount = 2\n\
@@ -190,7 +190,7 @@ fn a_rate_that_more_clients_share_is_remarked() {
     assert_eq!(searched(folder.path(), "quick").0["of"], "clients.good.count");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_search_that_is_interrupted_keeps_its_levels() {
     let folder = with_profile(LIMIT);
     let mut command = heeding();
@@ -218,7 +218,7 @@ fn a_search_that_is_interrupted_keeps_its_levels() {
     );
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_time_budget_ends_the_search_with_what_was_found() {
     let folder = with_profile(LIMIT);
     let (code, printed) = search(folder.path(), &["--to", "400", "--budget", "100ms", "--repeats", "1"]);
@@ -233,7 +233,7 @@ fn refused(folder: &tempfile::TempDir, words: &str, part: &str) {
     assert!(code == Some(2) && printed.contains(part), "{words:?}: {code:?} {printed}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn searches_that_make_no_sense_are_refused() {
     let folder = with_profile(LIMIT);
     for (words, part) in [
@@ -276,7 +276,7 @@ fn searches_that_make_no_sense_are_refused() {
     assert!(!folder.path().join("reports").exists(), "nothing was measured");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn options_of_a_search_that_would_have_no_effect_are_refused() {
     let folder = with_profile(LIMIT);
     for (words, part) in [
@@ -309,7 +309,7 @@ fn options_of_a_search_that_would_have_no_effect_are_refused() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_bracket_that_fell_below_the_other_is_a_regression() {
     let folder = with_profile(LIMIT);
     let mut records = Vec::new();

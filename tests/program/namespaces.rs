@@ -102,7 +102,7 @@ fn has_namespaces(test: &str) -> bool {
     found["state"] == "good"
 }
 
-#[test]
+#[apply(timed_test!)]
 fn segments_in_a_network_namespace_are_as_long_as_its_mtu_allows() {
     if !has_namespaces("segments in a network namespace") {
         return;
@@ -124,7 +124,7 @@ fn segments_in_a_network_namespace_are_as_long_as_its_mtu_allows() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_user_namespace_keeps_the_users_ids_and_what_is_measured() {
     const TEST: &str = "a user namespace";
     // Root makes a network namespace without one, unless it may not.
@@ -154,7 +154,7 @@ fn a_user_namespace_keeps_the_users_ids_and_what_is_measured() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_refused_network_namespace_is_explained_and_shown_by_the_doctor() {
     let folder = with_profile(PROFILE);
     let refusing = |arguments: &str| {
@@ -184,7 +184,7 @@ fn a_refused_network_namespace_is_explained_and_shown_by_the_doctor() {
     assert!(!folder.path().join("reports").exists(), "nothing was run");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn the_doctor_says_whether_the_kernel_has_netem() {
     let netem = found("netem");
     let words = netem["found"].as_str().expect("words");

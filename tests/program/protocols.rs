@@ -126,7 +126,7 @@ fn all_clients(name: &str, parts: &[&str; 5]) -> Vec<String> {
     found.collect()
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_server_of_another_protocol_is_named_and_fails() {
     // A server has one run at a time: requests of other clients make a run INVALID.
     let wrong: Vec<String> = thread::scope(|scope| {

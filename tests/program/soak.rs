@@ -30,7 +30,7 @@ fn trend<'a>(soak: &'a Value, name: &str) -> &'a Value {
     trends.find(|trend| trend["name"] == name).unwrap_or_else(|| panic!("{name}: {soak:#}"))
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_planted_leak_for_each_connection_is_found_with_its_size() {
     let folder = profile(&["--plant-leak", "4KiB"]);
     let (code, printed, soak) = soaked(&folder, 12);
@@ -53,7 +53,7 @@ fn a_planted_leak_for_each_connection_is_found_with_its_size() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_leak_of_every_tenth_connection_is_a_tenth() {
     let folder = profile(&["--plant-leak", "40KiB", "--plant-leak-every", "10"]);
     let (code, printed, soak) = soaked(&folder, 12);
@@ -63,7 +63,7 @@ fn a_leak_of_every_tenth_connection_is_a_tenth() {
     assert!((3500.0..4800.0).contains(&each), "{each} bytes per connection: {soak:#}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_clean_server_is_not_accused_in_five_of_five() {
     let folder = profile(&[]);
     for run in 0..5 {
@@ -79,7 +79,7 @@ fn a_clean_server_is_not_accused_in_five_of_five() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn soaks_that_make_no_sense_are_refused() {
     let folder = with_profile(
         "title = 't'\n[[clients]]\nname = 'g'\ncount = 1\nstop = '2s'\nload = { depth = 1, payload = 9 }\n",

@@ -61,7 +61,7 @@ fn check_good(repeat: &Value, name: &str) {
     assert!(content["corrupt"] == 0 && content["errors"] == 0, "{name}: {content}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn every_protocol_is_spoken_over_a_unix_socket() {
     for protocol in ["echo", "frame", "line", "http"] {
         let payload = if protocol == "http" { "" } else { ", payload = 100" };
@@ -82,7 +82,7 @@ fn every_protocol_is_spoken_over_a_unix_socket() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn what_the_kernel_does_not_tell_is_named_and_absent() {
     let good = "[[clients]]\nname = \"good\"\ncount = 2\nload = { rate = \"50/s\", payload = 100 }\n";
     let (repeat, _) = run(&profile("protocol = \"frame\"", good, 600));
@@ -98,7 +98,7 @@ fn what_the_kernel_does_not_tell_is_named_and_absent() {
     assert!(repeat["effective"]["client_addresses"].is_null(), "{}", repeat["effective"]);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn stalled_peers_are_evicted_for_the_right_reason_and_slow_ones_are_not() {
     let server = "protocol = \"frame\"\nsend_timeout = \"800ms\"\nmessage_timeout = \"900ms\"\nsend_buffer = \"32KiB\"";
     let groups = "[[clients]]\nname = \"good\"\ncount = 2\nload = { rate = \"50/s\", payload = 100 }\n\
@@ -125,7 +125,7 @@ fn stalled_peers_are_evicted_for_the_right_reason_and_slow_ones_are_not() {
     assert!(number(&repeat, "kernel_memory_peak") >= 4.0 * 32_768.0, "{printed}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn limits_are_kept_over_a_unix_socket() {
     let server = "protocol = \"frame\"\nmax_connections = 3";
     let groups = "[[clients]]\nname = \"many\"\ncount = 6\nload = { rate = \"60/s\", payload = 100 }\n";
@@ -139,7 +139,7 @@ fn limits_are_kept_over_a_unix_socket() {
     assert_eq!(count(&repeat, "evicted_send_limit"), 2, "{printed}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_full_accept_queue_is_waited_for() {
     // A server that accepts one connection in 5 ms, with room for two.
     let folder = TempDir::new().expect("a folder");
@@ -169,7 +169,7 @@ fn a_full_accept_queue_is_waited_for() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn bench_drives_a_server_at_a_path_by_every_way_to_write_it() {
     let folder = TempDir::new().expect("a folder");
     let at = |name: &str| folder.path().join(name).display().to_string();
@@ -204,7 +204,7 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_server_that_cannot_be_reached_is_explained() {
     let folder = TempDir::new().expect("a folder");
     let at = |name: &str| folder.path().join(name);
@@ -234,7 +234,7 @@ fn a_server_that_cannot_be_reached_is_explained() {
     }
 }
 
-#[test]
+#[apply(timed_test!)]
 fn what_needs_tcp_is_refused_before_the_run() {
     for (server, keys, part) in [
         ("user_timeout = \"1s\"", "", "TCP_USER_TIMEOUT"),
@@ -272,7 +272,7 @@ fn other(server: &str, protocol: &str, files: &[(&str, &str)]) -> Option<Value> 
     Some(repeat(folder.path(), "quick"))
 }
 
-#[test]
+#[apply(timed_test!)]
 fn redis_is_driven_over_a_unix_socket() {
     let server = "command = [\"redis-server\", \"--port\", \"0\", \"--unixsocket\", \"{socket}\", \"--save\", \"\", \
                   \"--dir\", \"{dir}\"]";
@@ -281,7 +281,7 @@ fn redis_is_driven_over_a_unix_socket() {
     assert_eq!(count(&repeat, "server_sockets_peak"), 3);
 }
 
-#[test]
+#[apply(timed_test!)]
 fn nginx_is_driven_over_a_unix_socket() {
     let server =
         "command = [\"nginx\", \"-c\", \"{dir}/nginx.conf\"]\naddress = \"unix:\"\nfiles = [\"nginx.conf\"]";
@@ -295,7 +295,7 @@ fn nginx_is_driven_over_a_unix_socket() {
     assert!(sample.to_string().contains("localhost") || sample["errors"] == 0, "{sample}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_server_replaces_a_dead_socket_only() {
     let folder = TempDir::new().expect("a folder");
     let listen = format!("unix:{}", folder.path().join("s").display());

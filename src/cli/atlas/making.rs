@@ -170,9 +170,7 @@ impl Making<'_> {
         loop {
             while children.has_room() && !interrupt.requested() {
                 let Some((place, task)) = tasks.next() else { break };
-                if let Some(record) =
-                    self.shelf.kept(&task, &self.asked.servers[place.server].name, self.args.again)
-                {
+                if let Some(record) = self.kept(place, &task) {
                     self.take(place, &task, Ok(&record));
                     done += 1;
                     continue;
@@ -197,6 +195,18 @@ impl Making<'_> {
                 self.write()?;
             }
         }
+    }
+
+    /// The record of an earlier run, if it says what such a run is made for.
+    fn kept(&self, place: Place, task: &Task) -> Option<Record> {
+        let server = &self.asked.servers[place.server].name;
+        let record = self.shelf.kept(task, server, self.args.again)?;
+        let nothing = Outcome::Unknown { why: String::new() };
+        let mut cell = Cell::without(server, place.variant, &self.asked.faults[place.fault].name, nothing);
+        cell.take(&record, self.asked.faults[place.fault].goes_on, task.alone);
+        // Only the times of a run alone count, which other programs may have disturbed.
+        let lacks_something = is_unknown(&cell) || (task.alone && cell.lacks_times());
+        (!lacks_something).then_some(record)
     }
 
     /// Takes over a run, or why there is none.

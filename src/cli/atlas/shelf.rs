@@ -133,15 +133,9 @@ impl Shelf {
             return None;
         }
         let record = self.newest(task)?;
-        // Only the times of a run alone count, which others may have disturbed.
-        let is_valid = record
-            .points
-            .iter()
-            .flat_map(|point| &point.repeats)
-            .all(|repeat| repeat.invalid.is_empty() && (!task.alone || repeat.disturbed.is_empty()));
         let is_whole = !record.interrupted && record.badpeer == env!("CARGO_PKG_VERSION");
         let is_alike = record.machine.other_loopback(&self.machine).is_none();
-        (is_whole && is_valid && is_alike).then_some(record)
+        (is_whole && is_alike).then_some(record)
     }
 
     /// Whether a record is of a run of this profile.

@@ -137,7 +137,7 @@ fn no_shard_outlives_a_badpeer_that_was_killed() {
     assert!(are_gone(&shards));
 }
 
-#[test]
+#[apply(timed_test!)]
 fn a_core_experiment_has_no_shards() {
     let folder = TempDir::new().expect("a folder");
     let (code, printed) = ending(&badpeer(&["run", "core-shift", "--shards", "2"], folder.path()));

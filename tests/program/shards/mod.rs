@@ -283,7 +283,7 @@ fn damaged_files_are_named() {
     assert!(code == Some(2) && printed.contains("no shard has left a file in ."), "{printed}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn what_a_shard_cannot_do_is_refused_with_the_remedy() {
     let (_server, address) = serving(&["--listen", "127.0.0.1:0"]);
     let folder = with_profile(&profile(&address, ""));
@@ -324,7 +324,7 @@ fn what_a_shard_cannot_do_is_refused_with_the_remedy() {
     assert!(failed["message"].as_str().is_some_and(|text| text.contains("cannot reach")), "{failed}");
 }
 
-#[test]
+#[apply(timed_test!)]
 fn the_variables_of_a_cluster_say_which_shard_it_is() {
     let (_server, _, folder) = prepared();
     let words = ["run", "quick.toml", "--shard", "auto", "--start-at", "1", "--out", "parts"];
