@@ -123,14 +123,13 @@ pub fn fault(name: &str) -> Result<Fault, CatalogError> {
     };
     let fault: Fault =
         toml::from_str(&text).map_err(|error| CatalogError::Wrong(name.to_owned(), error.to_string()))?;
-    Ok(Fault { name: stem(path), ..fault })
+    Ok(Fault { name: fault_name(name).to_owned(), ..fault })
 }
 
 /// The name of a fault, as a server's declaration writes it: a shipped one by its name, another one by its file.
 #[must_use]
 pub fn fault_name(written: &str) -> &str {
-    let file = written.rsplit('/').next().unwrap_or(written);
-    file.strip_suffix(".toml").unwrap_or(file)
+    Path::new(written).file_stem().and_then(std::ffi::OsStr::to_str).unwrap_or(written)
 }
 
 fn stem(path: &Path) -> String {

@@ -84,6 +84,15 @@ impl Atlas {
         self.cells.iter().find(|cell| cell.server == server && cell.variant == variant && cell.fault == fault)
     }
 
+    /// The variants of a server that have cells.
+    #[must_use]
+    pub fn variants(&self, server: &str) -> Vec<Variant> {
+        let has = |variant: &Variant| {
+            self.cells.iter().any(|cell| cell.server == server && cell.variant == *variant)
+        };
+        Variant::ALL.into_iter().filter(has).collect()
+    }
+
     /// Puts the cells into the order of the page.
     pub fn sort(&mut self) {
         let Self { servers, faults, cells, .. } = self;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use toml::Value;
 
-use crate::profile::Profile;
+use crate::profile::{Profile, is_set_by};
 
 /// What may differ: the servers are compared, and texts and seeds are no load.
 const FREE: [&str; 7] = ["server", "title", "about", "chart", "labels", "gate", "seed"];
@@ -13,22 +13,12 @@ const FREE: [&str; 7] = ["server", "title", "about", "chart", "labels", "gate", 
 /// of. A key that only one of them has is `not set` in the other.
 pub(super) fn first_difference(base: &Profile, head: &Profile, of: &str) -> Option<(String, [String; 2])> {
     let (base, head) = (keys(base), keys(head));
-    let of_either = base.keys().chain(head.keys()).filter(|key| !is_of(of, key));
+    let of_either = base.keys().chain(head.keys()).filter(|key| !is_set_by(of, key));
     let differing = of_either.filter(|key| base.get(*key) != head.get(*key)).min()?;
     let shown = |keys: &BTreeMap<String, String>| {
         keys.get(differing).cloned().unwrap_or_else(|| "not set".to_owned())
     };
     Some((differing.clone(), [shown(&base), shown(&head)]))
-}
-
-/// Whether setting `of`, which may be of all groups, sets this key.
-fn is_of(of: &str, key: &str) -> bool {
-    match of.split_once('*') {
-        Some((before, after)) => {
-            key.len() > before.len() + after.len() && key.starts_with(before) && key.ends_with(after)
-        }
-        None => key == of,
-    }
 }
 
 /// Every key of a profile that says how the server is driven, as `--set` names it, and its value.

@@ -42,6 +42,7 @@ pub use self::{
     gate::{Limits, Shares},
     keys::{Group, Profile},
     labels::CHARTS,
+    overrides::is_set_by,
     parse::{ProfileError, Source},
     peer::{Crowd, Peer},
     phase_plan::PhasePlan,

@@ -60,3 +60,36 @@ fn elements<'a>(array: &'a mut [Value], name: &str) -> Result<Vec<&'a mut Table>
         format!("there is no client group `{name}`{}", meant(name, names.iter().map(String::as_str)))
     })
 }
+
+/// Whether setting the key `of`, which may be of all groups, sets this key.
+#[must_use]
+pub fn is_set_by(of: &str, key: &str) -> bool {
+    match of.split_once('*') {
+        Some((before, after)) => key
+            .strip_prefix(before)
+            .and_then(|rest| rest.strip_suffix(after))
+            .is_some_and(|group| !group.is_empty() && !group.contains('.')),
+        None => key == of,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_of_all_groups_sets_that_of_each() {
+        for (of, key, is) in [
+            ("clients.slow.count", "clients.slow.count", true),
+            ("clients.slow.count", "clients.good.count", false),
+            ("clients.*.count", "clients.good.count", true),
+            ("clients.*.count", "clients.*.count", true),
+            ("clients.*.count", "clients.good.load.count", false),
+            ("clients.*.load.rate", "clients.good.load.rate", true),
+            // What is set for all is still so in the other groups.
+            ("clients.slow.count", "clients.*.count", false),
+        ] {
+            assert_eq!(is_set_by(of, key), is, "{of} {key}");
+        }
+    }
+}

@@ -1,14 +1,12 @@
 //! Whether as many clients were there at the end as at the beginning of the time in which growth is looked for.
 
+use super::trend::BLOCKS;
 use crate::{
     metric::Metric,
     profile::Group,
     record::{Record, Repeat},
     stats::{block_medians, median},
 };
-
-/// Blocks of equal time at both ends that are compared.
-const BLOCKS: usize = 24;
 
 /// A difference of so many of a group's clients, as a share of them, is none; nor is one of [`FEW`].
 const SAME: f64 = 0.1;

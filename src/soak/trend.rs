@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Blocks of equal time that the series is cut into; each counts as one value.
-const BLOCKS: usize = 24;
+pub(super) const BLOCKS: usize = 24;
 
 /// With fewer blocks that have a value, it is not said that nothing grows.
 const FEWEST_BLOCKS: usize = 20;

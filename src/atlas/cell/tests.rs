@@ -26,19 +26,12 @@ fn ended(ms: u64) -> Outcome {
     }
 }
 
-fn answered(after_error: u64, status: &str) -> Outcome {
-    match ended(60_000) {
-        Outcome::Ended { peers, after_ns, by_reset, by_fin, announced, .. } => Outcome::Ended {
-            peers,
-            after_ns,
-            by_reset,
-            by_fin,
-            announced,
-            after_error,
-            answer: Some(format!("HTTP/1.1 {status} Text")),
-        },
-        other => other,
+fn answered(count: u64, status: &str) -> Outcome {
+    let mut outcome = ended(60_000);
+    if let Outcome::Ended { after_error, answer, .. } = &mut outcome {
+        (*after_error, *answer) = (count, Some(format!("HTTP/1.1 {status} Text")));
     }
+    outcome
 }
 
 fn held(seconds: u64) -> Outcome {

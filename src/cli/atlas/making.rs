@@ -57,33 +57,27 @@ impl Making<'_> {
             }
         }
         self.shelf.note_versions(&mut self.atlas);
-        let tasks = self.tasks(self.places(Variant::Default), Look::Alone);
-        if !self.perform(tasks, 1, interrupt)? {
+        if !self.look(self.places(Variant::Default), Look::Alone, interrupt)? {
             return Ok(false);
         }
         let is_disturbed = |place: &Place| self.cell_at(*place).is_some_and(Cell::lacks_times);
-        let disturbed: Vec<Place> = self.places(Variant::Default).into_iter().filter(is_disturbed).collect();
-        let tasks = self.tasks(disturbed, Look::Alone);
-        self.perform(tasks, 1, interrupt)
+        let disturbed = self.places(Variant::Default).into_iter().filter(is_disturbed).collect();
+        self.look(disturbed, Look::Alone, interrupt)
     }
 
     /// Measures when peers are ended that the first look has seen held, and every hardened cell, several at a time.
     pub(super) fn beside(&mut self, interrupt: &mut Interrupt) -> Result<bool, Failure> {
-        let cores = self.atlas.machine.cores as u32;
-        let tasks = self.tasks(self.places(Variant::Hardened), Look::Short);
-        if !self.perform(tasks, self.args.at_a_time(Look::Short, cores), interrupt)? {
+        if !self.look(self.places(Variant::Hardened), Look::Short, interrupt)? {
             return Ok(false);
         }
         // The timeouts of hardened variants have ended by then; what is still open may end later.
         let all = [self.places(Variant::Default), self.places(Variant::Hardened)].concat();
-        let is_open = |place: &Place| {
-            let is_short = |cell: &Cell| place.variant == Variant::Hardened && is_unknown(cell);
-            self.cell_at(*place).is_some_and(|cell| is_open(cell) && !is_short(cell))
+        let is_open = |place: &Place| match self.cell_at(*place) {
+            Some(cell) if is_unknown(cell) => place.variant == Variant::Default,
+            cell => cell.is_some_and(is_open),
         };
-        let open: Vec<Place> =
-            all.iter().copied().filter(|place| !self.args.quick && is_open(place)).collect();
-        let tasks = self.tasks(open, Look::Long);
-        if !self.perform(tasks, self.args.at_a_time(Look::Long, cores), interrupt)? {
+        let open = all.iter().copied().filter(|place| !self.args.quick && is_open(place)).collect();
+        if !self.look(open, Look::Long, interrupt)? {
             return Ok(false);
         }
         // What was not valid may have been disturbed by the others.
@@ -99,6 +93,13 @@ impl Making<'_> {
         let unsettled: Vec<(Place, Look)> = unsettled.map(|place| (place, again(&place))).collect();
         let tasks = unsettled.into_iter().flat_map(|(place, look)| self.tasks(vec![place], look)).collect();
         self.perform(tasks, FEW, interrupt)
+    }
+
+    /// Makes the runs of one look at these cells, as many at a time as it allows; false if it was interrupted.
+    fn look(&mut self, places: Vec<Place>, look: Look, interrupt: &mut Interrupt) -> Result<bool, Failure> {
+        let at_a_time = self.args.at_a_time(look, self.atlas.machine.cores as u32);
+        let tasks = self.tasks(places, look);
+        self.perform(tasks, at_a_time, interrupt)
     }
 
     /// Whether a cell lacks what it was measured for.
@@ -199,8 +200,11 @@ impl Making<'_> {
 
     /// The record of an earlier run, if it says what such a run is made for.
     fn kept(&self, place: Place, task: &Task) -> Option<Record> {
+        if self.args.again {
+            return None;
+        }
         let server = &self.asked.servers[place.server].name;
-        let record = self.shelf.kept(task, server, self.args.again)?;
+        let record = self.shelf.kept(task, server, &self.atlas.machine)?;
         let nothing = Outcome::Unknown { why: String::new() };
         let mut cell = Cell::without(server, place.variant, &self.asked.faults[place.fault].name, nothing);
         cell.take(&record, self.asked.faults[place.fault].goes_on, task.alone);

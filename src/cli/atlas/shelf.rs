@@ -12,7 +12,6 @@ use crate::{
     atlas::{Atlas, Server},
     cli::{Exit, Failure, sources, store},
     files,
-    probe::describe_machine,
     profile::Source,
     programs,
     record::{Machine, Record},
@@ -25,7 +24,6 @@ const DOCUMENT: &str = "atlas.json";
 pub(super) struct Shelf {
     out: PathBuf,
     program: PathBuf,
-    machine: Machine,
     /// The atlas that was there before.
     before: Option<Atlas>,
     /// Servers of which another version was measured then.
@@ -39,7 +37,6 @@ impl Shelf {
         Ok(Self {
             out: args.out.clone(),
             program: std::env::current_exe().map_err(failed)?,
-            machine: describe_machine(),
             before: text.and_then(|text| serde_json::from_str(&text).ok()),
             changed: Vec::new(),
         })
@@ -128,13 +125,13 @@ impl Shelf {
 
     /// The record of a run that was made before of the very same profile, by this badpeer at this version of the server, over the
     /// same loopback interface.
-    pub(super) fn kept(&self, task: &Task, server: &str, again: bool) -> Option<Record> {
-        if again || self.before.is_none() || self.changed.iter().any(|changed| changed == server) {
+    pub(super) fn kept(&self, task: &Task, server: &str, machine: &Machine) -> Option<Record> {
+        if self.before.is_none() || self.changed.iter().any(|changed| changed == server) {
             return None;
         }
         let record = self.newest(task)?;
         let is_whole = !record.interrupted && record.badpeer == env!("CARGO_PKG_VERSION");
-        let is_alike = record.machine.other_loopback(&self.machine).is_none();
+        let is_alike = record.machine.other_loopback(machine).is_none();
         (is_whole && is_alike).then_some(record)
     }
 

@@ -1,7 +1,7 @@
 //! What a search is not made for, and what on its command line would have no effect.
 
 use super::{super::Failure, Args, key::by_name};
-use crate::profile::Profile;
+use crate::profile::{Profile, is_set_by};
 
 /// Refuses a search over `of` that could show nothing, and options that it would not heed. `profile` is that of the first
 /// level, without the key.
@@ -59,36 +59,4 @@ fn unheeded(args: &Args, of: &str, profile: &Profile) -> Option<String> {
             "{flag} sets what is expected, and --until takes the place of that: write it as another --until"
         )
     })
-}
-
-/// Whether setting `of`, which may be of all groups, sets this key.
-fn is_set_by(of: &str, key: &str) -> bool {
-    match of.split_once('*') {
-        Some((before, after)) => key
-            .strip_prefix(before)
-            .and_then(|rest| rest.strip_suffix(after))
-            .is_some_and(|group| !group.is_empty() && !group.contains('.')),
-        None => key == of,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_of_all_groups_sets_that_of_each() {
-        for (of, key, is) in [
-            ("clients.slow.count", "clients.slow.count", true),
-            ("clients.slow.count", "clients.good.count", false),
-            ("clients.*.count", "clients.good.count", true),
-            ("clients.*.count", "clients.*.count", true),
-            ("clients.*.count", "clients.good.load.count", false),
-            ("clients.*.load.rate", "clients.good.load.rate", true),
-            // What is set for all is still so in the other groups.
-            ("clients.slow.count", "clients.*.count", false),
-        ] {
-            assert_eq!(is_set_by(of, key), is, "{of} {key}");
-        }
-    }
 }

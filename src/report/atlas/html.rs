@@ -80,12 +80,7 @@ fn matrix(atlas: &Atlas) -> String {
 }
 
 fn rows(atlas: &Atlas, server: &ServerEntry) -> String {
-    let variants: Vec<Variant> = Variant::ALL
-        .into_iter()
-        .filter(|variant| {
-            atlas.cells.iter().any(|cell| cell.server == server.name && cell.variant == *variant)
-        })
-        .collect();
+    let variants = atlas.variants(&server.name);
     let row = |(index, variant): (usize, &Variant)| {
         let cells: Vec<String> = atlas
             .faults

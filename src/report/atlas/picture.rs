@@ -8,7 +8,7 @@ use plotters::{
 
 use super::words::{self, Tone};
 use crate::{
-    atlas::{Atlas, Cell, ServerEntry, Variant},
+    atlas::{Atlas, Cell},
     report::{
         ReportError,
         chart::paint::{self, Drawn},
@@ -53,17 +53,9 @@ pub(super) fn png(atlas: &Atlas) -> Result<Vec<u8>, ReportError> {
     paint::pixels("atlas", size(atlas), 1.0, |area, scale| draw(atlas, area, scale, paint::TEXT_DOWN))
 }
 
-/// The rows of a server.
-fn variants(atlas: &Atlas, server: &ServerEntry) -> Vec<Variant> {
-    let has = |variant: &Variant| {
-        atlas.cells.iter().any(|cell| cell.server == server.name && cell.variant == *variant)
-    };
-    Variant::ALL.into_iter().filter(has).collect()
-}
-
 /// Width and height.
 fn size(atlas: &Atlas) -> (u32, u32) {
-    let rows: usize = atlas.measured().map(|server| variants(atlas, server).len()).sum();
+    let rows: usize = atlas.measured().map(|server| atlas.variants(&server.name).len()).sum();
     let width = MARGIN * 2 + NAMES + COLUMN * atlas.faults.len() as i32;
     let height = HEAD + FOOT + ROW * rows as i32 + GAP * atlas.measured().count() as i32;
     (width.max(900) as u32, height as u32)
@@ -102,7 +94,7 @@ fn draw<DB: DrawingBackend>(
     }
     let mut top = HEAD;
     for server in atlas.measured() {
-        let variants = variants(atlas, server);
+        let variants = atlas.variants(&server.name);
         for (row, variant) in variants.iter().enumerate() {
             let middle = top + ROW / 2;
             if row == 0 {
