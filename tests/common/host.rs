@@ -43,7 +43,18 @@ macro_rules! timed_test {
     };
 }
 
-/// The same, of a test that waits for something to be complete: it runs again with windows that are [`patience`] times as
+/// The same, of a test that would mostly fail beside others: it runs alone at once.
+macro_rules! lone_test {
+    ($(#[$attribute:meta])* fn $name:ident() $body:block) => {
+        #[test]
+        $(#[$attribute])*
+        fn $name() {
+            crate::common::host::alone(stringify!($name), crate::common::host::Cpu::now, || $body);
+        }
+    };
+}
+
+/// The same as a `timed_test`, of a test that waits for something to be complete: it runs again with windows that are [`patience`] times as
 /// long, which is three times more each time.
 macro_rules! patient_test {
     ($(#[$attribute:meta])* fn $name:ident() $body:block) => {
@@ -75,10 +86,15 @@ pub(crate) fn judged(test: &str, now: impl Fn() -> Cpu, body: impl Fn()) {
         catch_unwind(AssertUnwindSafe(&body))
     };
     if let Err(panic) = beside {
-        let _alone = BESIDE.write().unwrap_or_else(PoisonError::into_inner);
         super::say(&format!("AGAIN {test}, alone: beside other tests it failed: {}", said(&*panic)));
-        judged_alone(test, now, body);
+        alone(test, now, body);
     }
+}
+
+/// Runs a test once the others that run now have ended, and before any other begins.
+pub(crate) fn alone(test: &str, now: impl Fn() -> Cpu, body: impl Fn()) {
+    let _alone = BESIDE.write().unwrap_or_else(PoisonError::into_inner);
+    judged_alone(test, now, body);
 }
 
 /// Runs a test that nothing of this test program disturbs.

@@ -27,6 +27,12 @@ pub(crate) fn badpeer(arguments: &[&str], folder: &Path) -> Output {
     command.output().expect("badpeer runs")
 }
 
+/// The same, with the tables as its only reports: a debug build takes seconds to draw the pictures of one run.
+pub(crate) fn without_pictures(arguments: &[&str], folder: &Path) -> Output {
+    let (command, rest) = arguments.split_first().expect("a command");
+    badpeer(&[&[command, "--format", "csv"], rest].concat(), folder)
+}
+
 /// badpeer, which heeds every signal, also where the test itself was started to ignore some.
 pub(crate) fn heeding() -> Command {
     let mut command = Command::new("env");

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::common::{
     BADPEER, badpeer, ending, heeding,
     process::{send, started},
-    record, text, with_profile,
+    record, text, with_profile, without_pictures,
 };
 
 /// A server with a limit of 50 connections. Who is turned away comes back at once, so that no busy machine explains how
@@ -124,7 +124,8 @@ fn what_a_busy_machine_cannot_excuse_is_searched_over_sizes() {
          count = 2\nload = { depth = 1, payload = '1KiB' }\n[expect]\nevicted_receive_limit = '= 0'\n",
     );
     let words = ["capacity", "quick.toml", "--of", "clients.good.payload", "--from", "16KiB", "--to", "1MiB"];
-    let (code, printed) = ending(&badpeer(&[&words[..], &["--repeats", "1"]].concat(), folder.path()));
+    let (code, printed) =
+        ending(&without_pictures(&[&words[..], &["--repeats", "1"]].concat(), folder.path()));
     let (capacity, holds, fails) = searched(folder.path(), "quick");
     assert_eq!((code, capacity["of"].as_str()), (Some(0), Some("clients.good.load.payload")), "{printed}");
     // A frame has a head as well.
@@ -135,7 +136,7 @@ fn what_a_busy_machine_cannot_excuse_is_searched_over_sizes() {
     assert_eq!(capacity["unit"], "bytes");
 }
 
-#[apply(timed_test!)]
+#[apply(lone_test!)]
 fn the_knee_of_a_server_lies_within_the_bracket_of_its_rate() {
     let folder = with_profile(
         "title = 't'\nwarmup = '200ms'\nmeasure = '1s'\n[server]\nconcurrency_limit = 1\nprocessing_time = '10ms'\n\
@@ -143,7 +144,7 @@ fn the_knee_of_a_server_lies_within_the_bracket_of_its_rate() {
     );
     let words = ["capacity", "quick.toml", "--of", "clients.good.rate", "--from", "20/s", "--to", "640/s"];
     let more = ["--until", "good.latency_p99 < 200ms", "--precision", "50%", "--repeats", "2"];
-    let (_, printed) = ending(&badpeer(&[&words[..], &more].concat(), folder.path()));
+    let (_, printed) = ending(&without_pictures(&[&words[..], &more].concat(), folder.path()));
     let (_, holds, fails) = searched(folder.path(), "quick");
     // One request in 10 ms, and a second in which some may queue up.
     assert!(holds.is_some_and(|holds| holds <= 125) && fails.is_some_and(|fails| fails >= 90), "{printed}");
@@ -157,7 +158,7 @@ fn a_server_is_searched_without_a_profile() {
     let until = ["--until", "idle.evicted = 0"];
     let server =
         ["--", BADPEER, "serve", "--listen", "{address}", "--protocol", "echo", "--max-connections", "20"];
-    let (code, printed) = ending(&badpeer(&[&words[..], &until, &server].concat(), folder.path()));
+    let (code, printed) = ending(&without_pictures(&[&words[..], &until, &server].concat(), folder.path()));
     assert!(matches!(code, Some(0 | 4)), "{code:?} {printed}");
     let (capacity, holds, fails) = searched(folder.path(), "capacity");
     // Two connections are those of the good clients.
@@ -172,7 +173,7 @@ fn the_server_of_a_unix_socket_is_searched_without_a_profile() {
     let words: Vec<&str> = words.split(' ').collect();
     let server = ["--until", "idle.evicted = 0", "--", BADPEER, "serve", "--listen", "unix:{socket}"];
     let (code, printed) =
-        ending(&badpeer(&[&words, &server[..], &["--protocol", "echo"]].concat(), folder.path()));
+        ending(&without_pictures(&[&words, &server[..], &["--protocol", "echo"]].concat(), folder.path()));
     assert!(matches!(code, Some(0 | 4)), "{code:?} {printed}");
     assert_eq!(searched(folder.path(), "capacity").0["of"], "clients.idle.count");
 }
@@ -184,7 +185,7 @@ fn a_rate_that_more_clients_share_is_remarked() {
          load = { rate = '50/s', payload = '64B' }\n[expect]\nevictions = '= 0'\n",
     );
     let words = ["capacity", "quick.toml", "--of", "clients.0.count", "--from", "1", "--to", "1"];
-    let (_, printed) = ending(&badpeer(&[&words[..], &["--repeats", "1"]].concat(), folder.path()));
+    let (_, printed) = ending(&without_pictures(&[&words[..], &["--repeats", "1"]].concat(), folder.path()));
     let printed = printed.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(printed.contains("the rate of `good` (50/s) is that of all its clients together"), "{printed}");
     assert_eq!(searched(folder.path(), "quick").0["of"], "clients.good.count");

@@ -13,7 +13,9 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{BADPEER, badpeer, ending, heeding, process::send, record, skip, text, with_profile};
+use crate::common::{
+    BADPEER, badpeer, ending, heeding, process::send, record, skip, text, with_profile, without_pictures,
+};
 
 /// A small profile that passes within a second.
 const QUICK: &str = r#"
@@ -101,7 +103,7 @@ fn usage_errors_are_exit_code_2_with_the_remedy() {
 fn a_slow_reader_without_effect_is_refused() {
     let profile = QUICK
         .replace("\nload = { rate = \"500/s\"", "\nrx = \"stall\"\nload = { depth = 1, answer = \"64KiB\"");
-    let (code, printed) = ending(&badpeer(&["run", "quick.toml"], with_profile(&profile).path()));
+    let (code, printed) = ending(&without_pictures(&["run", "quick.toml"], with_profile(&profile).path()));
     assert_eq!(code, Some(2), "{printed}");
     assert!(printed.contains("the kernel's buffers alone can hold"), "{printed}");
 }
@@ -112,7 +114,7 @@ fn a_busy_port_is_exit_code_3_with_the_servers_output() {
     let address = taken.local_addr().expect("an address").to_string();
     let folder = with_profile(QUICK);
     let listen = format!("server.listen={address}");
-    let (code, printed) = ending(&badpeer(&["run", "quick.toml", "--set", &listen], folder.path()));
+    let (code, printed) = ending(&without_pictures(&["run", "quick.toml", "--set", &listen], folder.path()));
     assert_eq!(code, Some(3), "{printed}");
     assert!(
         printed.contains("last output") && printed.contains("in use") && printed.contains(&address),
@@ -137,7 +139,7 @@ fn too_few_descriptors_are_exit_code_3_with_the_remedy() {
 fn started(folder: &Path, port: u16) -> std::process::Child {
     let listen = format!("server.listen=127.0.0.1:{port}");
     let child = heeding()
-        .args(["run", "quick.toml", "-d", "20s", "--set", &listen])
+        .args(["run", "quick.toml", "--format", "csv", "-d", "20s", "--set", &listen])
         .current_dir(folder)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -214,7 +216,17 @@ fn a_run_of_a_server_that_died_keeps_its_record() {
 #[apply(timed_test!)]
 fn a_server_stopped_for_a_second_shows_in_the_latency() {
     let folder = with_profile(QUICK);
-    let args = ["run", "quick.toml", "--json", "-d", "3s", "--set", "expect.good.requests_rate=> 450/s"];
+    let args = [
+        "run",
+        "quick.toml",
+        "--json",
+        "--format",
+        "csv",
+        "-d",
+        "3s",
+        "--set",
+        "expect.good.requests_rate=> 450/s",
+    ];
     let child = Command::new(BADPEER)
         .args(args)
         .current_dir(folder.path())
@@ -259,7 +271,7 @@ fn compare_shows_two_records_side_by_side() {
     let folder = with_profile(QUICK);
     for out in ["a", "b"] {
         assert_eq!(
-            badpeer(&["run", "quick.toml", "--out", out, "--quiet"], folder.path()).status.code(),
+            without_pictures(&["run", "quick.toml", "--out", out, "--quiet"], folder.path()).status.code(),
             Some(0)
         );
     }
@@ -272,7 +284,8 @@ fn compare_shows_two_records_side_by_side() {
 #[apply(timed_test!)]
 fn json_output_is_complete_and_keeps_the_seed() {
     let folder = with_profile(QUICK);
-    let output = badpeer(&["run", "quick.toml", "--json", "--seed", "7", "--repeats", "2"], folder.path());
+    let output =
+        without_pictures(&["run", "quick.toml", "--json", "--seed", "7", "--repeats", "2"], folder.path());
     let value: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(value[0]["outcome"], "PASS");
     let repeats = value[0]["points"][0]["trials"].as_array().expect("trials");
@@ -280,7 +293,7 @@ fn json_output_is_complete_and_keeps_the_seed() {
     assert!(repeats[0]["summary"]["good.latency_p99"].is_number());
     assert!(repeats[0].get("series").is_none(), "samples are for --json=full");
     assert!(text(&output.stdout).find("\"outcome\"") < text(&output.stdout).find("\"profile\""));
-    let full = badpeer(&["run", "quick.toml", "--json=full"], folder.path());
+    let full = without_pictures(&["run", "quick.toml", "--json=full"], folder.path());
     let value: Value = serde_json::from_slice(&full.stdout).expect("JSON");
     assert!(value[0]["points"][0]["trials"][0]["series"]["at_ns"].is_array());
 }
@@ -289,7 +302,7 @@ fn json_output_is_complete_and_keeps_the_seed() {
 fn a_sweep_runs_every_point() {
     let folder =
         with_profile(&format!("{QUICK}\n[sweep]\n\"server.buffer\" = [\"contiguous\", \"chained\"]\n"));
-    let (code, printed) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+    let (code, printed) = ending(&without_pictures(&["run", "quick.toml"], folder.path()));
     assert_eq!(code, Some(0), "{printed}");
     let record = record(folder.path(), "quick");
     let axes: Vec<_> = (0..2).map(|n| record["points"][n]["axes"]["server.buffer"].clone()).collect();

@@ -13,13 +13,13 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{BADPEER, badpeer, ending, process::serving, text};
+use crate::common::{BADPEER, badpeer, ending, process::serving, text, without_pictures};
 
 /// Runs `mine.toml`, with this program on the PATH.
 fn run(folder: &Path, more: &[&str]) -> (Option<i32>, String) {
     let own = Path::new(BADPEER).parent().expect("a folder").display().to_string();
     let path = format!("{own}:{}", std::env::var("PATH").unwrap_or_default());
-    let words = ["run", "mine.toml", "-d", "1s", "--set", "warmup=200ms"];
+    let words = ["run", "mine.toml", "--format", "csv", "-d", "1s", "--set", "warmup=200ms"];
     let output = Command::new(BADPEER)
         .args(words)
         .args(more)
@@ -76,12 +76,13 @@ fn a_program_runs_in_the_folder_of_its_profile() {
         fs::write(sub.join(name), text).expect("written");
     }
     symlink("/bin/sh", sub.join("shell")).expect("a link");
-    let (code, printed) = ending(&badpeer(&["run", "sub/mine.toml"], folder.path()));
+    let (code, printed) = ending(&without_pictures(&["run", "sub/mine.toml"], folder.path()));
     // A busy machine gets no verdict.
     assert!(matches!(code, Some(0 | 4)), "{printed}");
     // What the command line sets is relative to the current directory, where there is no such program.
     let command = "server.command=[\"./shell\", \"./start\", \"{address}\"]";
-    let (code, printed) = ending(&badpeer(&["run", "sub/mine.toml", "--set", command], folder.path()));
+    let (code, printed) =
+        ending(&without_pictures(&["run", "sub/mine.toml", "--set", command], folder.path()));
     assert!(code == Some(2) && printed.contains("/shell does not exist"), "{printed}");
 }
 
@@ -122,7 +123,7 @@ fn names_are_shown_described_and_suggested() {
 fn printed_by(words: &[&str]) -> String {
     let folder = TempDir::new().expect("a folder");
     let all = [&["bench"], words, &["-c", "2", "-d", "500ms", "--warmup", "100ms"]].concat();
-    let (code, printed) = ending(&badpeer(&all, folder.path()));
+    let (code, printed) = ending(&without_pictures(&all, folder.path()));
     assert_eq!(code, Some(1), "{printed}");
     printed.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{BADPEER, badpeer, ending, number, repeat, texts, with_profile};
+use crate::common::{BADPEER, ending, number, repeat, texts, with_profile, without_pictures};
 
 /// A request: its number on its connection, from 0, and its head.
 struct Asked {
@@ -69,7 +69,7 @@ fn profile(address: SocketAddr, group: &str, expect: &str) -> String {
 /// Runs a profile: exit code, what was said, and its only repeat.
 fn run(text: &str) -> (Option<i32>, String, Value) {
     let folder = with_profile(text);
-    let (code, printed) = ending(&badpeer(&["run", "quick.toml", "--quiet"], folder.path()));
+    let (code, printed) = ending(&without_pictures(&["run", "quick.toml", "--quiet"], folder.path()));
     (code, in_one_line(&printed), repeat(folder.path(), "quick"))
 }
 
@@ -89,7 +89,8 @@ fn is_well(code: Option<i32>) -> bool {
 
 fn bench(arguments: &[&str]) -> (Option<i32>, String) {
     let folder = TempDir::new().expect("a folder");
-    let (code, printed) = ending(&badpeer(&[&["bench", "--quiet"], arguments].concat(), folder.path()));
+    let (code, printed) =
+        ending(&without_pictures(&[&["bench", "--quiet"], arguments].concat(), folder.path()));
     (code, in_one_line(&printed))
 }
 

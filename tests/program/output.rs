@@ -21,7 +21,7 @@ use nix::{
 use tempfile::TempDir;
 
 use crate::common::{
-    BADPEER, badpeer, ending, heeding, leftovers, process::send, record, text, with_profile,
+    BADPEER, badpeer, ending, heeding, leftovers, process::send, record, text, with_profile, without_pictures,
 };
 
 /// Over in half a second.
@@ -343,14 +343,15 @@ fn a_shorter_window_alone_fails_no_expectation() {
         + "[expect]\n\"good.requests\" = \"> 1800, < 2200\"\n\"good.evicted\" = \"= 3\"\n\"good.corrupt\" = \"= 0\"\n\
            \"good.latency_p50\" = \"< 1s\"\n";
     let folder = with_profile(&profile);
-    let (code, printed) = ending(&badpeer(&["run", "quick.toml", "-v", "-d", "500ms"], folder.path()));
+    let (code, printed) =
+        ending(&without_pictures(&["run", "quick.toml", "-v", "-d", "500ms"], folder.path()));
     assert_eq!(code, Some(4), "{printed}");
     let printed = printed.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(printed.contains("(in 10 s, scaled from 500 ms)"), "{printed}");
     assert!(!printed.contains("FAIL"), "{printed}");
     // What no length excuses fails all the same.
     let folder = with_profile(&profile.replace("> 1800", "> 90000"));
-    let (code, printed) = ending(&badpeer(&["run", "quick.toml", "-d", "500ms"], folder.path()));
+    let (code, printed) = ending(&without_pictures(&["run", "quick.toml", "-d", "500ms"], folder.path()));
     // Of times and rates nothing is proven where others have the cores.
     assert!(code == Some(1) || printed.contains("times are not valid"), "{code:?} {printed}");
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{BADPEER, badpeer, ending, repeat, text};
+use crate::common::{BADPEER, ending, repeat, text, without_pictures};
 
 /// Twenty idle peers at an echo server with these flags, beside four good clients; what was printed, and the repeat.
 fn idle_peers(flags: &[&str]) -> (String, Value) {
@@ -11,7 +11,7 @@ fn idle_peers(flags: &[&str]) -> (String, Value) {
     let words = "bench 127.0.0.1:0 -c 4 -r 400 -d 2s --warmup 200ms --bad idle=20 --max-memory-per-peer off";
     let words: Vec<&str> = words.split_whitespace().collect();
     let server = ["--", BADPEER, "serve", "--listen", "{address}", "--protocol", "echo"];
-    let (code, printed) = ending(&badpeer(&[&words[..], &server, flags].concat(), folder.path()));
+    let (code, printed) = ending(&without_pictures(&[&words[..], &server, flags].concat(), folder.path()));
     let flat = printed.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(matches!(code, Some(0 | 1 | 4)), "{code:?} {printed}");
     (flat, repeat(folder.path(), "bench"))
@@ -58,7 +58,7 @@ fn json_begins_with_the_verdict_and_the_price() {
     let words: Vec<&str> = words.split_whitespace().collect();
     let server =
         ["--", BADPEER, "serve", "--listen", "{address}", "--protocol", "echo", "--message-timeout", "off"];
-    let output = badpeer(&[&words[..], &server].concat(), folder.path());
+    let output = without_pictures(&[&words[..], &server].concat(), folder.path());
     let printed = text(&output.stdout);
     let at =
         |name: &str| printed.find(&format!("\"{name}\":")).unwrap_or_else(|| panic!("no {name}: {printed}"));
@@ -102,7 +102,7 @@ fn good_clients_in_place_of_bad_ones_have_no_price() {
     "#;
     let folder = TempDir::new().expect("a folder");
     std::fs::write(folder.path().join("same.toml"), profile).expect("written");
-    let (code, printed) = ending(&badpeer(&["run", "same.toml"], folder.path()));
+    let (code, printed) = ending(&without_pictures(&["run", "same.toml"], folder.path()));
     let flat = printed.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(matches!(code, Some(0 | 4)), "{code:?} {printed}");
     assert!(flat.contains("4 bad peers cost: memory within noise · good p99 "), "{printed}");

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::common::{badpeer, ending, repeat, skip, with_profile};
+use crate::common::{ending, repeat, skip, with_profile, without_pictures};
 
 /// The server, on a free port.
 const REDIS: &str = r#"
@@ -27,7 +27,7 @@ fn group(command: &str, load: &str, later: bool) -> String {
 /// What each of the groups came to; `None` where there is no Redis, or the machine was too busy to ask it.
 fn run(groups: &[String]) -> Option<Vec<Value>> {
     let folder = with_profile(&(REDIS.to_owned() + &groups.concat()));
-    let (code, printed) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+    let (code, printed) = ending(&without_pictures(&["run", "quick.toml"], folder.path()));
     if printed.contains("SKIP") {
         return None;
     }
@@ -88,7 +88,7 @@ fn check_decides_how_much_of_a_value_is_compared() {
     // From half a second on it has three digits.
     for (keys, is_wrong) in [("", true), (", check = \"length\"", false), (", check = \"status\"", false)] {
         let folder = with_profile(&[REDIS, &counting, &changing(keys)].concat());
-        let (code, printed) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+        let (code, printed) = ending(&without_pictures(&["run", "quick.toml"], folder.path()));
         if printed.contains("SKIP") {
             return;
         }
@@ -116,7 +116,7 @@ fn errors_and_nulls_are_distinguished_from_values() {
     ];
     // The last: Redis has ten bytes where nine are expected.
     let folder = with_profile(&(REDIS.to_owned() + &groups.concat()));
-    let (_, printed) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+    let (_, printed) = ending(&without_pictures(&["run", "quick.toml"], folder.path()));
     if printed.contains("SKIP") {
         return;
     }

@@ -9,7 +9,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::common::{badpeer, ending, repeat};
+use crate::common::{ending, repeat, without_pictures};
 
 #[apply(timed_test!)]
 fn a_refused_upload_is_reported_with_its_status() {
@@ -28,7 +28,7 @@ fn a_refused_upload_is_reported_with_its_status() {
     let folder = TempDir::new().expect("a folder");
     fs::write(folder.path().join("body"), vec![b'x'; 1 << 20]).expect("written");
     let words = ["bench", &url, "-c", "2", "-d", "500ms", "--warmup", "0s", "-m", "POST", "--body", "@body"];
-    let (code, printed) = ending(&badpeer(&words, folder.path()));
+    let (code, printed) = ending(&without_pictures(&words, folder.path()));
     assert_eq!(code, Some(1), "{printed}");
     assert!(printed.contains("413"), "{printed}");
     let group = &repeat(folder.path(), "bench")["groups"][0];

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use crate::common::{
     BADPEER, badpeer, ending, leftovers, process::serving, processes_with, repeat, skip, text,
+    without_pictures,
 };
 
 /// A profile whose server is this command.
@@ -36,7 +37,7 @@ fn shell(script: &str) -> String {
 
 fn run(text: &str, folder: &Path) -> (Option<i32>, String) {
     fs::write(folder.join("other.toml"), text).expect("written");
-    ending(&badpeer(&["run", "other.toml"], folder))
+    ending(&without_pictures(&["run", "other.toml"], folder))
 }
 
 /// Whether figures were made: on a busy machine they may be INVALID, which is not judged here.
@@ -109,8 +110,10 @@ fn evictions_are_timed_without_help_from_the_server() {
 fn an_attached_server_is_found_by_its_port_and_left_running() {
     let folder = TempDir::new().expect("a folder");
     let (mut server, address) = serving(&["--protocol", "echo"]);
-    let (code, printed) =
-        ending(&badpeer(&["bench", &address, "-c", "3", "-d", "500ms", "-r", "200/s"], folder.path()));
+    let (code, printed) = ending(&without_pictures(
+        &["bench", &address, "-c", "3", "-d", "500ms", "-r", "200/s"],
+        folder.path(),
+    ));
     assert!(measured(code), "{code:?} {printed}");
     assert!(server.0.try_wait().expect("a status").is_none(), "it was ended");
     let repeat = repeat(folder.path(), "bench");
@@ -121,7 +124,7 @@ fn an_attached_server_is_found_by_its_port_and_left_running() {
         "{printed}"
     );
     drop(server);
-    let (code, printed) = ending(&badpeer(&["bench", &address, "-d", "1s"], folder.path()));
+    let (code, printed) = ending(&without_pictures(&["bench", &address, "-d", "1s"], folder.path()));
     assert!(
         code == Some(3) && printed.contains("nothing listens there; start the server first"),
         "{code:?} {printed}"
@@ -135,7 +138,7 @@ fn a_server_at_another_address_of_the_port_is_not_taken_for_the_one_that_was_nam
     let port = address.rsplit_once(':').expect("a port").1;
     for host in ["[::1]", "127.0.0.2"] {
         let other = format!("{host}:{port}");
-        let output = badpeer(&["bench", &other, "-d", "1s"], folder.path());
+        let output = without_pictures(&["bench", &other, "-d", "1s"], folder.path());
         let (code, printed) = ending(&output);
         assert_eq!(code, Some(3), "{printed}");
         let messages: Vec<&str> =
@@ -192,7 +195,7 @@ fn a_missing_program_with_install_instructions_is_skipped() {
     assert!(code == Some(2) && printed.contains("there is no program `no-such-server`"), "{printed}");
     let skipped = profile(command, "install = \"ask its author\"\n");
     fs::write(folder.path().join("other.toml"), skipped).expect("written");
-    let output = badpeer(&["run", "other.toml", "--json"], folder.path());
+    let output = without_pictures(&["run", "other.toml", "--json"], folder.path());
     let value: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(value[0]["outcome"], "SKIP");
     assert!(!folder.path().join("reports").exists(), "nothing was run");
@@ -231,7 +234,7 @@ fn the_death_of_a_server_is_reported_once() {
     );
     for (script, code) in [(dies.as_str(), 1), ("echo bye >&2; echo now >&2; exit 7 # {port}", 3)] {
         let words = ["bench", "127.0.0.1:0", "-c", "2", "-d", "2s", "--warmup", "100ms"];
-        let output = badpeer(&[&words[..], &["--", "sh", "-c", script]].concat(), folder.path());
+        let output = without_pictures(&[&words[..], &["--", "sh", "-c", script]].concat(), folder.path());
         let (exit, printed) = ending(&output);
         assert_eq!(exit, Some(code), "{printed}");
         assert_eq!(printed.matches("exited by itself").count(), 1, "{printed}");

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use crate::common::{
     badpeer, ending, leftovers, number,
     process::{send, serving},
-    repeat, skip, texts, with_profile,
+    repeat, skip, texts, with_profile, without_pictures,
 };
 
 /// The reference server at a fresh path, with these keys, and these groups for so many milliseconds.
@@ -36,7 +36,7 @@ fn profile(server: &str, groups: &str, measure_ms: u32) -> String {
 /// The only repeat of a profile that could be run, however busy the machine is; and what was printed.
 fn run(profile: &str) -> (Value, String) {
     let folder = with_profile(profile);
-    let (code, printed) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+    let (code, printed) = ending(&without_pictures(&["run", "quick.toml"], folder.path()));
     assert!(matches!(code, Some(0 | 1 | 4)), "{code:?} {printed}");
     assert!(leftovers(folder.path()).is_empty(), "{:?}", leftovers(folder.path()));
     (repeat(folder.path(), "quick"), printed)
@@ -188,7 +188,8 @@ fn bench_drives_a_server_at_a_path_by_every_way_to_write_it() {
     ] {
         let (server, found) = serving(&["--listen", &listen, "--protocol", protocol]);
         assert_eq!(found, listen);
-        let (code, printed) = ending(&badpeer(&[&["bench", &address], &words[..]].concat(), folder.path()));
+        let (code, printed) =
+            ending(&without_pictures(&[&["bench", &address], &words[..]].concat(), folder.path()));
         assert!(matches!(code, Some(0 | 4)), "{address}: {printed}");
         let repeat = repeat(folder.path(), "bench");
         check_good(&repeat, "good");
@@ -247,7 +248,7 @@ fn what_needs_tcp_is_refused_before_the_run() {
         let groups =
             format!("[[clients]]\nname = \"g\"\ncount = 1\n{keys}\nload = {{ depth = 1, payload = 9 }}\n");
         let folder = with_profile(&profile(server, &groups, 300));
-        let (code, printed) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+        let (code, printed) = ending(&without_pictures(&["run", "quick.toml"], folder.path()));
         assert!(code == Some(2) && printed.contains(part), "{keys}{server}: {code:?} {printed}");
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use self::servers::{Holding, holding, one_page};
-use crate::common::{badpeer, ending, number, repeat, skip};
+use crate::common::{badpeer, ending, number, repeat, skip, without_pictures};
 
 /// Runs a profile under this name; exit code, and all that was said.
 fn run(name: &str, profile: &str, folder: &Path) -> (Option<i32>, String) {
@@ -127,7 +127,8 @@ fn a_fault_without_effect_is_inconclusive() {
         let address = format!("http://{}/", server.address);
         let words = ["bench", &address, "-c", "2", "-r", "100", "-d", "1s", "--warmup", "200ms"];
         for peer in ["stalled-reader=3", "slow-reader=3"] {
-            let (code, printed) = ending(&badpeer(&[&words[..], &["--bad", peer]].concat(), folder.path()));
+            let (code, printed) =
+                ending(&without_pictures(&[&words[..], &["--bad", peer]].concat(), folder.path()));
             let name = peer.trim_end_matches("=3");
             let flat = printed.split_whitespace().collect::<Vec<_>>().join(" ");
             let sentence = format!("these 3 slow clients (`{name}`) had no effect");
@@ -162,7 +163,7 @@ fn a_redis_reader_of_pong_has_no_effect() {
     let address = format!("127.0.0.1:{port}");
     let words =
         ["bench", &address, "-p", "resp", "-c", "2", "-r", "100", "-d", "1s", "--bad", "stalled-reader=2"];
-    let (code, printed) = ending(&badpeer(&words, folder.path()));
+    let (code, printed) = ending(&without_pictures(&words, folder.path()));
     let _ = server.kill();
     let _ = server.wait();
     let flat = printed.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -207,7 +207,7 @@ fn reports_name_the_connection_and_the_byte() {
             server.address,
             keys(protocol, connections, 4),
         ));
-        let (code, printed) = ending(&badpeer(&["run", "quick.toml"], folder.path()));
+        let (code, printed) = ending(&badpeer(&["run", "quick.toml", "--format", "csv,html"], folder.path()));
         assert_eq!(code, Some(1), "{} {planted:?}: {printed}", protocol.name);
         if planted == AnswerFault::Silence {
             assert!(printed.contains("FAIL  g.unanswered = 0: 4"), "{printed}");

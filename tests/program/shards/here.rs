@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::common::{
     BADPEER, badpeer, ending, heeding, host::patience, leftovers, number, process::send, process::started,
-    record, repeat, texts, with_profile,
+    record, repeat, texts, with_profile, without_pictures,
 };
 
 /// Good clients of a server that is started for them.
@@ -28,7 +28,7 @@ fn profile(more: &str) -> TempDir {
 fn running(folder: &TempDir, count: &str) -> (Child, Vec<u32>) {
     let mut command = heeding();
     command
-        .args(["run", "quick.toml", "--shards", count])
+        .args(["run", "quick.toml", "--format", "csv", "--shards", count])
         .current_dir(folder.path())
         .env("TMPDIR", folder.path());
     let child = started(command);
@@ -73,7 +73,7 @@ fn are_gone(processes: &[u32]) -> bool {
 fn shards_share_a_server_that_is_started_for_them() {
     let folder = profile("repeats = 2");
     // More shards than connections: some have nothing to do.
-    let (code, printed) = ending(&badpeer(&["run", "quick.toml", "--shards", "4"], folder.path()));
+    let (code, printed) = ending(&without_pictures(&["run", "quick.toml", "--shards", "4"], folder.path()));
     assert!(matches!(code, Some(0 | 4)), "{printed}");
     let record = record(folder.path(), "quick");
     let repeats = record["points"][0]["trials"].as_array().expect("repeats");

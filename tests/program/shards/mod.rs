@@ -18,7 +18,7 @@ use crate::common::{
     host::patience,
     number,
     process::{send, serving, started},
-    repeat, text, texts, with_profile,
+    repeat, text, texts, with_profile, without_pictures,
 };
 
 /// Good clients in an open and a closed loop, of a server that runs already.
@@ -101,7 +101,7 @@ fn change(folder: &Path, name: &str, from: &str, to: &str) {
 
 /// Exit code, and what was said, on one line.
 fn merged(folder: &Path) -> (Option<i32>, String) {
-    let (code, printed) = ending(&badpeer(&["merge", "parts"], folder));
+    let (code, printed) = ending(&without_pictures(&["merge", "parts"], folder));
     (code, printed.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 

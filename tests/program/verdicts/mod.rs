@@ -15,7 +15,7 @@ use std::{
 use tempfile::TempDir;
 
 use self::wrong::{Act, Requests, answer, ok, serve};
-use crate::common::{badpeer, ending, skip, text};
+use crate::common::{badpeer, ending, skip, text, without_pictures};
 
 /// Drives the server at this address with four good clients, briefly: the exit code, and what is said on stdout in one line.
 fn bench(address: &str, flags: &[&str]) -> (Option<i32>, String) {
@@ -254,7 +254,7 @@ fn impossible_bench_flags_are_refused() {
         (&["http://127.0.0.1:1/", "--max-wait", "soon"], "or off"),
     ] {
         let folder = TempDir::new().expect("a folder");
-        let (code, printed) = ending(&badpeer(&[&["bench"], arguments].concat(), folder.path()));
+        let (code, printed) = ending(&without_pictures(&[&["bench"], arguments].concat(), folder.path()));
         assert!(code == Some(2) && printed.contains(part), "{arguments:?}: {printed}");
     }
 }

@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use self::servers::{OtherClient, server_here, started_as};
 use crate::common::{
     BADPEER, badpeer, ending, number, one_at_a_time::OneAtATime, process::send, repeat, texts, with_profile,
+    without_pictures,
 };
 
 const MIB: f64 = 1024.0 * 1024.0;
@@ -27,7 +28,7 @@ static ONE: OneAtATime = OneAtATime::new();
 /// Runs a profile, and gives its only repeat.
 fn run(text: &str) -> (Value, String) {
     let folder = with_profile(text);
-    let output = badpeer(&["run", "quick.toml", "--quiet"], folder.path());
+    let output = without_pictures(&["run", "quick.toml", "--quiet"], folder.path());
     (repeat(folder.path(), "quick"), ending(&output).1)
 }
 
@@ -138,7 +139,7 @@ fn values_missing_in_the_last_sample_are_absent_with_a_note() {
          load = { depth = 1, payload = \"64B\" }\n[expect]\ncorrupt_bytes = \"= 0\"\n",
     );
     let mut command = Command::new(BADPEER);
-    command.args(["run", "quick.toml", "--quiet"]).current_dir(folder.path());
+    command.args(["run", "quick.toml", "--quiet", "--format", "csv"]).current_dir(folder.path());
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("badpeer runs");
     let server = server_of(&child);
     thread::sleep(Duration::from_millis(1500));
@@ -187,7 +188,7 @@ fn another_client_on_the_port_makes_a_bench_invalid() {
     let address = server_here();
     let _other = OtherClient::start(address, Duration::ZERO, false);
     let target = format!("http://{address}/");
-    let output = badpeer(&["bench", &target, "-c", "2", "-r", "100", "-d", "1s"], folder.path());
+    let output = without_pictures(&["bench", &target, "-c", "2", "-r", "100", "-d", "1s"], folder.path());
     let (code, printed) = ending(&output);
     assert!(
         printed.split_whitespace().collect::<Vec<_>>().join(" ").contains("clients other than badpeer's"),
