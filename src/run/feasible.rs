@@ -1,9 +1,12 @@
 //! Whether this machine can run a profile, and whether the profile can have an effect.
 
-use std::fs;
+use std::{fs, io};
 
 use indexmap::IndexMap;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::{
+    fcntl::{FcntlArg, fcntl},
+    sys::resource::{Resource, getrlimit, setrlimit},
+};
 
 use super::{RunError, source_addresses, target};
 use crate::{
@@ -62,6 +65,8 @@ pub(super) fn check_clients(profile: &Profile, processes: u32) -> Result<(), Run
     if needed > soft {
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
+    // Without it the run is still possible.
+    let _ = grow_descriptor_table(needed);
     let largest = |name: &str, usual: u64| {
         let three = fs::read_to_string(format!("/proc/sys/net/ipv4/{name}")).unwrap_or_default();
         three.split_whitespace().nth(2).and_then(|text| text.parse().ok()).unwrap_or(usual)
@@ -74,6 +79,16 @@ pub(super) fn check_clients(profile: &Profile, processes: u32) -> Result<(), Run
         (largest("tcp_wmem", 4 << 20), largest("tcp_rmem", 6 << 20))
     };
     check_sizes(profile, send, receive).and_then(|()| check_pieces(profile))
+}
+
+/// Gives this process a table for so many descriptors now. A table that is full is replaced by one of twice the size when a
+/// connection is opened, and while several threads have it, that thread waits for all cores to notice (`expand_fdtable()` in
+/// the kernel): connections that are due meanwhile would be opened 10 to 40 ms late.
+fn grow_descriptor_table(descriptors: u64) -> io::Result<()> {
+    let file = fs::File::open("/dev/null")?;
+    let last = i32::try_from(descriptors.saturating_sub(1)).unwrap_or(i32::MAX);
+    let copy = fcntl(&file, FcntlArg::F_DUPFD_CLOEXEC(last))?;
+    Ok(nix::unistd::close(copy)?)
 }
 
 /// The kernel cuts a longer backlog without a word.
@@ -170,6 +185,18 @@ fn check_pieces(profile: &Profile) -> Result<(), RunError> {
 mod tests {
     use super::*;
     use crate::profile::Source;
+
+    #[test]
+    fn the_table_of_descriptors_is_as_large_as_asked_and_none_is_left_open() {
+        let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+        let descriptors = soft.min(5000);
+        grow_descriptor_table(descriptors).expect("room in the table");
+        let status = fs::read_to_string("/proc/thread-self/status").expect("/proc");
+        assert!(number_after(&status, "FDSize:").is_some_and(|size| size >= descriptors), "{status}");
+        let last = format!("/proc/self/fd/{}", descriptors - 1);
+        assert!(!std::path::Path::new(&last).exists(), "{last} is open");
+        assert!(grow_descriptor_table(soft + 1).is_err(), "more than may be open");
+    }
 
     fn profile(load: &str) -> Profile {
         of_protocol("frame", load)
