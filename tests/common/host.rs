@@ -54,8 +54,8 @@ macro_rules! lone_test {
     };
 }
 
-/// The same as a `timed_test`, of a test that waits for something to be complete: it runs again with windows that are [`patience`] times as
-/// long, which is three times more each time.
+/// The same as a `timed_test`, of a test that waits for something to be complete: it runs again with windows that are
+/// [`patience`] times as long, which is three times more each time.
 macro_rules! patient_test {
     ($(#[$attribute:meta])* fn $name:ident() $body:block) => {
         #[test]
