@@ -20,7 +20,7 @@ use crate::{
 const OWN_DESCRIPTORS: u64 = 64;
 
 /// Checks that this machine can run the profile with its clients divided among so many processes; raises the descriptor limit
-/// as far as needed and allowed.
+/// as far as needed and allowed, and makes the table of descriptors as large.
 pub(super) fn check(
     profile: &Profile,
     files: &IndexMap<String, String>,

@@ -34,22 +34,21 @@ pub(crate) fn patience() -> u64 {
 /// other programs, or other guests of the host, have more than a tenth of the cores, it runs again, at most twice, and is then
 /// skipped by its name.
 macro_rules! timed_test {
-    ($(#[$attribute:meta])* fn $name:ident() $body:block) => {
-        #[test]
-        $(#[$attribute])*
-        fn $name() {
-            crate::common::host::judged(stringify!($name), crate::common::host::Cpu::now, || $body);
-        }
-    };
+    ($($test:tt)*) => { test_by! { judged $($test)* } };
 }
 
 /// The same, of a test that would mostly fail beside others: it runs alone at once.
 macro_rules! lone_test {
-    ($(#[$attribute:meta])* fn $name:ident() $body:block) => {
+    ($($test:tt)*) => { test_by! { alone $($test)* } };
+}
+
+/// A test that this function runs.
+macro_rules! test_by {
+    ($function:ident $(#[$attribute:meta])* fn $name:ident() $body:block) => {
         #[test]
         $(#[$attribute])*
         fn $name() {
-            crate::common::host::alone(stringify!($name), crate::common::host::Cpu::now, || $body);
+            crate::common::host::$function(stringify!($name), crate::common::host::Cpu::now, || $body);
         }
     };
 }
