@@ -1,5 +1,7 @@
 //! The numbers of a summary: a metric and the fold that made it, by name.
 
+use std::{collections::HashMap, sync::LazyLock};
+
 use super::{
     spec::{Definite, Fold, Kind, Scope},
     table::Metric,
@@ -56,7 +58,9 @@ impl Stat {
     /// The number of that name (`server_rss_peak`, `latency_p99`), without a group in front.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::all().find(|stat| stat.name() == name)
+        static BY_NAME: LazyLock<HashMap<String, Stat>> =
+            LazyLock::new(|| Stat::all().map(|stat| (stat.name(), stat)).collect());
+        BY_NAME.get(name).copied()
     }
 
     /// The number of a metric that is not sampled.

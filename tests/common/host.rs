@@ -6,11 +6,12 @@ use std::{
     collections::HashMap,
     fs,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::{PoisonError, RwLock},
     time::{Duration, Instant},
 };
 
 use badpeer::probe::{HostProbe, descendants};
+
+use super::places::{Place, WholeRoom};
 
 /// Programs of others with less than this share of the cores are no reason to doubt a failure.
 const SHARE: f64 = 0.1;
@@ -75,13 +76,10 @@ pub(crate) fn more_patient_each_time(body: impl Fn()) -> impl Fn() {
     }
 }
 
-/// Tests that run side by side read; one that runs alone writes.
-static BESIDE: RwLock<()> = RwLock::new(());
-
 /// Runs a test beside others, and again alone if it fails; `now` says what the CPU time so far was used for.
 pub(crate) fn judged(test: &str, now: impl Fn() -> Cpu, body: impl Fn()) {
     let beside = {
-        let _shared = BESIDE.read().unwrap_or_else(PoisonError::into_inner);
+        let _place = Place::beside_others();
         catch_unwind(AssertUnwindSafe(&body))
     };
     if let Err(panic) = beside {
@@ -90,9 +88,9 @@ pub(crate) fn judged(test: &str, now: impl Fn() -> Cpu, body: impl Fn()) {
     }
 }
 
-/// Runs a test once the others that run now have ended, and before any other begins.
+/// Runs a test once no other runs.
 pub(crate) fn alone(test: &str, now: impl Fn() -> Cpu, body: impl Fn()) {
-    let _alone = BESIDE.write().unwrap_or_else(PoisonError::into_inner);
+    let _room = WholeRoom::take();
     judged_alone(test, now, body);
 }
 

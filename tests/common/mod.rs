@@ -5,6 +5,7 @@
 pub(crate) mod host;
 pub(crate) mod one_at_a_time;
 pub(crate) mod pairs;
+pub(crate) mod places;
 pub(crate) mod process;
 
 use std::{

@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::places::outside;
+
 /// The right to run, of which there is one.
 pub(crate) struct OneAtATime(Mutex<()>);
 
@@ -12,6 +14,6 @@ impl OneAtATime {
 
     /// Waits for the others. A test that failed has had its turn as well.
     pub(crate) fn turn(&self) -> MutexGuard<'_, ()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        outside(|| self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
