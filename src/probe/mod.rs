@@ -46,3 +46,15 @@ pub use sockets::SocketProbe;
 pub use topology::{Halves, Topology, allowed_cpus};
 pub use tracked_connection::TrackedConnection;
 pub use tree::{TreeProbe, TreeReading};
+
+/// Whether something becomes so within five seconds.
+#[cfg(test)]
+fn eventually(mut is_so: impl FnMut() -> bool) -> bool {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    while std::time::Instant::now() < deadline {
+        if is_so() {
+            return true;
+        }
+    }
+    false
+}

@@ -86,6 +86,16 @@ mod tests {
 
     #[test]
     fn memory_freed_between_two_samples_is_in_the_peak_of_each() {
+        let own = std::env::current_exe().unwrap();
+        let test = "probe::peak::tests::memory_of_this_process_freed_between_two_samples";
+        let alone = std::process::Command::new(own).args(["--exact", test, "--ignored"]).output().unwrap();
+        let said = String::from_utf8_lossy(&alone.stdout);
+        assert!(alone.status.success() && said.contains("1 passed"), "{said}");
+    }
+
+    #[test]
+    #[ignore = "others of its process would take and free memory meanwhile: the test above starts it alone"]
+    fn memory_of_this_process_freed_between_two_samples() {
         let mut probe = ProcessProbe::new(std::process::id()).unwrap();
         let mut peaks = PeakRss::default();
         let first = probe.read().unwrap();
