@@ -4,7 +4,7 @@
 mod check;
 mod choices;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::LazyLock};
 
 use clap::{ArgAction, Parser};
 use serde::{Deserialize, Serialize};
@@ -235,7 +235,8 @@ const fn one() -> Count {
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self::parse_from(["serve"])
+        static DEFAULT: LazyLock<ServerOptions> = LazyLock::new(|| ServerOptions::parse_from(["serve"]));
+        DEFAULT.clone()
     }
 }
 
