@@ -110,7 +110,6 @@ fn rows(atlas: &Atlas, server: &ServerEntry) -> String {
 }
 
 fn cell(cell: &Cell) -> String {
-    let (by, cost, harm) = (words::by(cell), words::cost(cell), words::harm(cell));
     let small = |text: &str, class: &str| {
         if text.is_empty() {
             String::new()
@@ -125,12 +124,13 @@ fn cell(cell: &Cell) -> String {
     };
     let mark = if cell.contradicts() == Some(true) { "<span class=\"harm\">≠ docs</span>" } else { "" };
     format!(
-        "<td class=\"{}\" title=\"{}\">{first}{}{}{}{mark}</td>\n",
+        "<td class=\"{}\" title=\"{}\">{first}{}{}{}{}{mark}</td>\n",
         words::tone(cell).class(),
         escape(&words::sentence(cell)),
-        small(&by, "by"),
-        small(&cost, "cost"),
-        small(&harm, "harm"),
+        small(&words::by(cell), "by"),
+        small(&words::cost(cell), "cost"),
+        small(&words::harm(cell), "harm"),
+        small(&words::left(cell), "harm"),
     )
 }
 

@@ -72,9 +72,7 @@ fn row(atlas: &Atlas, server: &str, title: &str, variant: Variant) -> Option<Str
     cells.iter().any(Option::is_some).then(|| {
         let cells = cells.iter().map(|cell| {
             cell.map_or_else(String::new, |cell| {
-                let lines = [words::marked(cell), words::by(cell), words::cost(cell), words::harm(cell)];
-                let lines: Vec<String> =
-                    lines.iter().filter(|line| !line.is_empty()).map(|line| escape(line)).collect();
+                let lines: Vec<String> = words::lines(cell).iter().map(|line| escape(line)).collect();
                 lines.join("<br>")
             })
         });

@@ -21,7 +21,9 @@ const FOOT: i32 = 44;
 /// The width of the names of servers and variants.
 const NAMES: i32 = 300;
 const COLUMN: i32 = 92;
-const ROW: i32 = 60;
+const ROW: i32 = 70;
+/// From one line of a cell to the next.
+const LINE: i32 = 13;
 /// Space between two servers.
 const GAP: i32 = 8;
 const FONT: f64 = 14.0;
@@ -166,17 +168,18 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
     fn cell(&self, cell: &Cell, (left, top): (i32, i32)) -> Drawn<DB> {
         let tone = words::tone(cell);
         self.fill((left + 1, top + 1), (COLUMN - 2, ROW - 2), tone.color())?;
-        let ink = if tone == Tone::Died { WHITE } else { INK };
+        let (ink, harm) = if tone == Tone::Died { (WHITE, WHITE) } else { (INK, HARM) };
         let lines = [
             (words::marked(cell), FONT - 1.0, ink),
             (words::by(cell), SMALL - 1.0, ink),
             (words::cost(cell), SMALL - 1.0, ink),
-            (words::harm(cell), SMALL - 1.0, if tone == Tone::Died { WHITE } else { HARM }),
+            (words::harm(cell), SMALL - 1.0, harm),
+            (words::left(cell), SMALL - 1.0, harm),
         ];
         let lines: Vec<_> = lines.into_iter().filter(|(text, ..)| !text.is_empty()).collect();
-        let first = top + ROW / 2 - 7 * (lines.len() as i32 - 1);
+        let first = top + (ROW - LINE * (lines.len() as i32 - 1)) / 2;
         for (index, (text, size, color)) in lines.iter().enumerate() {
-            let middle = first + 14 * index as i32;
+            let middle = first + LINE * index as i32;
             self.write(text, (left + COLUMN / 2, middle), (*size, *color, HPos::Center))?;
         }
         Ok(())

@@ -177,22 +177,29 @@ pub(super) fn cost(cell: &Cell) -> String {
     cell.bytes_per_peer().map(human_bytes).unwrap_or_default()
 }
 
-/// What good clients notice, or else what the kernel still kept of each peer that the server had ended.
+/// What good clients notice.
 pub(super) fn harm(cell: &Cell) -> String {
     let slower = cell.slower().filter(|factor| *factor >= HARM);
     match (cell.good_failed, cell.silent_ns(), slower) {
         (1.., ..) => "good fail".to_owned(),
         (0, Some(ns), _) => format!("silent {}", human_time(ns)),
         (0, None, Some(factor)) => format!("p99 ×{}", factor_words(factor)),
-        (0, None, None) => left(cell),
+        (0, None, None) => String::new(),
     }
 }
 
-fn left(cell: &Cell) -> String {
+/// What the kernel still kept of each peer that the server had ended.
+pub(super) fn left(cell: &Cell) -> String {
     let each = cell.left_behind.map(|(sockets, bytes)| bytes as f64 / sockets.max(1) as f64);
     each.filter(|each| *each >= LEFT_BYTES)
         .map(|each| format!("left {}", human_bytes(each)))
         .unwrap_or_default()
+}
+
+/// The cell's lines, the first of them marked.
+pub(super) fn lines(cell: &Cell) -> Vec<String> {
+    let lines = [marked(cell), by(cell), cost(cell), harm(cell), left(cell)];
+    lines.into_iter().filter(|line| !line.is_empty()).collect()
 }
 
 fn factor_words(factor: f64) -> String {
@@ -315,7 +322,18 @@ mod tests {
         assert_eq!(harm(&silent), "silent 2.40 s");
         assert_eq!(harm(&Cell { good_failed: 1, ..silent }), "good fail");
         assert_eq!(harm(&cell(Outcome::GoesOn)), "");
-        let left = |bytes| Cell { left_behind: Some((20, bytes)), ..ended([20, 0, 20, 0, 0], None) };
-        assert_eq!((harm(&left(20 << 22)), harm(&left(20 << 10))), ("left 4 MiB".to_owned(), String::new()));
+    }
+
+    #[test]
+    fn what_is_left_is_said_beside_harm() {
+        let cell = |bytes| Cell {
+            left_behind: Some((20, bytes)),
+            p99_ns: Some((1e6, 12e6)),
+            is_slower: Some(true),
+            ..ended([20, 0, 20, 0, 0], None)
+        };
+        let lines = |cell: &Cell| lines(cell).join(" | ");
+        assert_eq!(lines(&cell(20 << 22)), "2.01 s | FIN | p99 ×12 | left 4 MiB");
+        assert_eq!(lines(&cell(20 << 10)), "2.01 s | FIN | p99 ×12");
     }
 }
