@@ -54,8 +54,8 @@ macro_rules! test_by {
     };
 }
 
-/// The same as a `timed_test`, of a test that waits for something to be complete: it runs again with windows that are
-/// [`patience`] times as long, which is three times more each time.
+/// The same as a `timed_test`, of a test that waits for something to be complete: where it fails alone, it runs again with
+/// windows that are [`patience`] times as long, which is three times more each time.
 macro_rules! patient_test {
     ($(#[$attribute:meta])* fn $name:ident() $body:block) => {
         #[test]
@@ -67,11 +67,11 @@ macro_rules! patient_test {
     };
 }
 
-/// A test that has three times as much patience in each attempt as in the one before.
+/// A test that has three times as much patience in each attempt as in the one before, from the second one alone on.
 pub(crate) fn more_patient_each_time(body: impl Fn()) -> impl Fn() {
-    let next = Cell::new(1);
+    let attempts = Cell::new(0_u32);
     move || {
-        PATIENCE.set(next.replace(3 * next.get()));
+        PATIENCE.set(3_u64.pow(attempts.replace(attempts.get() + 1).saturating_sub(1)));
         body();
     }
 }

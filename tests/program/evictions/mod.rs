@@ -54,7 +54,7 @@ fn stalled_at(address: &str, expect: &str) -> String {
     )
 }
 
-#[apply(timed_test!)]
+#[apply(lone_test!)]
 fn a_server_with_the_expected_timeout_passes_and_others_fail() {
     let folder = TempDir::new().expect("a folder");
     let server = holding(Holding { after_last_write_ms: 700, dribbles: false });
