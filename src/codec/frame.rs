@@ -242,7 +242,7 @@ impl Decoder {
     /// another connection's, has taken the place of the one that was awaited.
     fn finish(&mut self, answered: &mut impl FnMut(u64)) {
         let header = Header::from_body(&fixed(&self.opening[PREFIX_BYTES..]));
-        let computed = std::mem::take(&mut self.hasher).finalize().to_be_bytes();
+        let computed = self.hasher.clone().finalize().to_be_bytes();
         let found = &self.opening[4..PREFIX_BYTES];
         let start = self.verifier.received() - self.have;
         let (awaited, length) = (self.expected, self.have);

@@ -82,7 +82,7 @@ pub(super) struct SampleComparison {
     at: u64,
     /// Bytes of it that are compared by their checksum, and that.
     hashed: u64,
-    hasher: crc32fast::Hasher,
+    checksum: u32,
 }
 
 /// Bytes that were compared with the first answer one by one.
@@ -152,8 +152,12 @@ impl SampleComparison {
         if let Some(first) = first_wrong {
             verifier.flaw(verifier.received() + first as u64, Flaw::Different, wrong);
         }
-        self.hasher.update(&bytes[count..]);
-        self.hashed += (bytes.len() - count) as u64;
+        if count < bytes.len() {
+            let mut hasher = crc32fast::Hasher::new_with_initial(self.checksum);
+            hasher.update(&bytes[count..]);
+            self.checksum = hasher.finalize();
+            self.hashed += (bytes.len() - count) as u64;
+        }
         self.at += bytes.len() as u64;
         verifier.pass(bytes.len());
     }
@@ -161,12 +165,11 @@ impl SampleComparison {
     /// The answer that began at `start` is whole, with `found` bytes (which did not come, if it is the answer to a HEAD),
     /// and ends where the tally is. The next one can begin.
     pub(super) fn finish(&mut self, sample: &Sample, start: u64, found: u64, verifier: &mut Verifier) {
-        let Self { hashed: bytes, hasher, .. } = std::mem::take(self);
-        let this = (found, hasher.finalize());
-        let (wanted, checksum) = *sample.whole.get_or_init(|| this);
+        let Self { hashed: bytes, checksum, .. } = std::mem::take(self);
+        let (wanted, wanted_checksum) = *sample.whole.get_or_init(|| (found, checksum));
         if found != wanted {
             verifier.flaw(start, Flaw::Length { found, wanted }, found.abs_diff(wanted));
-        } else if checksum != this.1 {
+        } else if checksum != wanted_checksum {
             verifier.flaw(verifier.received() - bytes, Flaw::DifferentWithin { bytes }, bytes);
         }
     }
