@@ -1,4 +1,7 @@
 //! The only code that makes system calls on a client's socket: plain TCP, or a UNIX-domain stream.
+//!
+//! Bytes are received and sent without libc, whose `recv` and `send` in a process of several threads open and close a
+//! cancellation point for each call.
 
 use std::{
     io,
@@ -13,12 +16,13 @@ use nix::{
     poll::{PollFd, PollFlags, PollTimeout},
     sys::{
         socket::{
-            self, AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, SockaddrStorage, UnixAddr,
+            self, AddressFamily, Shutdown, SockFlag, SockType, SockaddrStorage, UnixAddr,
             sockopt::{IpBindAddressNoPort, Linger, RcvBuf, SndBuf, SocketError, TcpNoDelay},
         },
         stat::fstat,
     },
 };
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use crate::{
     address::{Address, Endpoint},
@@ -26,10 +30,6 @@ use crate::{
     profile::Group,
     sys,
 };
-
-/// The event loop never waits for a socket, even one that it shares with threads that do; and a peer that is gone
-/// causes no signal.
-const AT_ONCE: MsgFlags = MsgFlags::MSG_DONTWAIT.union(MsgFlags::MSG_NOSIGNAL);
 
 /// A client's end of a connection. It is closed when it is dropped.
 #[derive(Debug)]
@@ -103,12 +103,13 @@ impl Transport {
             .map(io::Error::from_raw_os_error)
     }
 
-    /// Receives what is there; 0 at the end of the peer's stream.
+    /// Receives what is there; 0 at the end of the peer's stream. It never waits, even for a socket that threads which wait
+    /// share.
     ///
     /// # Errors
     /// `WouldBlock` where nothing is there, or what became of the connection.
     pub(super) fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(socket::recv(self.0.as_raw_fd(), buffer, AT_ONCE)?)
+        Ok(recv(&self.0, buffer, RecvFlags::DONTWAIT)?.1)
     }
 
     /// Sends as much as there is room for.
@@ -116,7 +117,7 @@ impl Transport {
     /// # Errors
     /// `WouldBlock` where there is no room, or what became of the connection.
     pub(super) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(socket::send(self.0.as_raw_fd(), bytes, AT_ONCE)?)
+        Ok(send(&self.0, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
     }
 
     /// Prepares the coming end of the connection, or ends its sending direction: what dropping the socket does after it.
@@ -171,7 +172,7 @@ impl Transport {
     /// # Errors
     /// Those of [`Self::receive`].
     pub(super) fn receive_waiting(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(socket::recv(self.0.as_raw_fd(), buffer, MsgFlags::empty())?)
+        Ok(recv(&self.0, buffer, RecvFlags::empty())?.1)
     }
 
     /// Sends as [`Self::send`] does, but waits where the socket is one that blocks.
@@ -179,7 +180,7 @@ impl Transport {
     /// # Errors
     /// Those of [`Self::send`].
     pub(super) fn send_waiting(&self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(socket::send(self.0.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL)?)
+        Ok(send(&self.0, bytes, SendFlags::NOSIGNAL)?)
     }
 
     /// Waits until the socket is ready for that, for so many milliseconds at most.

@@ -1,4 +1,7 @@
 //! A connection's socket: every system call on it is made here, and nowhere else.
+//!
+//! The usual ones, `recv` and `send`, are made without libc, which opens and closes a cancellation point for each of them where
+//! the process has several threads.
 
 use std::{
     io::{self, IoSlice, IoSliceMut, Read},
@@ -16,6 +19,7 @@ use nix::sys::{
     stat::fstat,
     uio::readv,
 };
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use crate::{
     address::Endpoint,
@@ -93,12 +97,12 @@ impl Transport {
 
     /// recv(2): how many bytes came; 0 at the end of the peer's stream.
     pub(super) fn receive(&self, bytes: &mut [u8]) -> io::Result<usize> {
-        Ok(socket::recv(self.socket.as_raw_fd(), bytes, MsgFlags::empty())?)
+        Ok(recv(&self.socket, bytes, RecvFlags::empty())?.1)
     }
 
     /// send(2): how many bytes the kernel took.
     pub(super) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(self.counted(socket::send(self.socket.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL)?))
+        Ok(self.counted(send(&self.socket, bytes, SendFlags::NOSIGNAL)?))
     }
 
     /// sendmsg(2): how many bytes the kernel took of all slices together.
