@@ -26,8 +26,10 @@ pub struct Atlas {
     pub format: u32,
     /// badpeer's version.
     pub badpeer: String,
-    /// When it was begun (RFC 3339).
-    pub started: String,
+    /// When the first and the last of its runs were started (RFC 3339, UTC), also of those that were kept from before; `None`
+    /// before there is one.
+    #[serde(default)]
+    pub runs: Option<(String, String)>,
     /// The machine.
     pub machine: Machine,
     /// Peers of each fault.
@@ -78,6 +80,13 @@ pub struct FaultEntry {
 }
 
 impl Atlas {
+    /// Counts a run that was started then.
+    pub fn note_run(&mut self, started: &str) {
+        let (first, last) = self.runs.take().unwrap_or_else(|| (started.to_owned(), started.to_owned()));
+        // In one time zone and one form, the order of texts is that of times.
+        self.runs = Some((first.min(started.to_owned()), last.max(started.to_owned())));
+    }
+
     /// The cell of a server, a variant and a fault.
     #[must_use]
     pub fn cell(&self, server: &str, variant: Variant, fault: &str) -> Option<&Cell> {

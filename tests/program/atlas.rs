@@ -112,6 +112,13 @@ fn a_fault_is_ended_where_a_directive_is_set_against_it_and_held_elsewhere() {
         assert_eq!(code, Some(0), "{printed}");
     }
     assert_eq!(runs(folder.path()), before);
+    let times = |atlas: &Value, at: usize| atlas["runs"][at].as_str().expect("a time").to_owned();
+    let again = atlas(folder.path());
+    assert!(
+        times(&again, 0) <= times(&made, 1),
+        "runs that were kept have their own time: {}",
+        again["runs"]
+    );
 }
 
 #[apply(timed_test!)]

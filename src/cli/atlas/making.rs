@@ -217,6 +217,9 @@ impl Making<'_> {
     fn take(&mut self, place: Place, task: &Task, record: Result<&Record, String>) {
         let goes_on = self.asked.faults[place.fault].goes_on;
         let folder = self.shelf.page(task);
+        if let Ok(record) = record {
+            self.atlas.note_run(&record.started);
+        }
         self.put(place, |cell| {
             match record {
                 Ok(record) => cell.take(record, goes_on, task.alone),

@@ -22,7 +22,6 @@ use crate::{
     atlas::{self, Atlas, Fault, FaultEntry, Server, ServerEntry, Variant},
     probe::describe_machine,
     report,
-    run::now,
     units::Span,
 };
 
@@ -70,7 +69,7 @@ fn begun(args: &Args, asked: &Asked) -> Atlas {
     Atlas {
         format: atlas::FORMAT,
         badpeer: env!("CARGO_PKG_VERSION").to_owned(),
-        started: now(),
+        runs: None,
         machine: describe_machine(),
         peers: args.peers,
         hold: if args.quick { args.plan(Look::Alone).with } else { args.hold },

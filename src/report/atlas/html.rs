@@ -25,13 +25,13 @@ pub(super) fn page(atlas: &Atlas) -> Result<String, ReportError> {
         .collect();
     let head = format!(
         "<header>\n<p class=\"kicker\">badpeer · atlas</p>\n<h1>Which timeout stops which fault</h1>\n\
-         <p class=\"manner\">badpeer {}; Linux {}, {}, {} cores, {}; started {}.</p>\n</header>\n",
+         <p class=\"manner\">badpeer {}; Linux {}, {}, {} cores, {}; {}.</p>\n</header>\n",
         escape(&atlas.badpeer),
         escape(&atlas.machine.kernel),
         escape(&atlas.machine.cpu),
         atlas.machine.cores,
         human_bytes(atlas.machine.memory_bytes as f64),
-        escape(&atlas.started),
+        escape(&words::runs(atlas)),
     );
     let matrix = format!(
         "<p class=\"about\">{}</p>\n<ul class=\"atlas-legend\">\n{}</ul>\n\

@@ -8,10 +8,11 @@ use crate::{
 
 pub(super) fn page(atlas: &Atlas) -> String {
     let mut text = vec![format!(
-        "# Atlas\n\nWhich timeout stops which fault, made by `badpeer atlas` (badpeer {}, Linux {}).\n\n\
+        "# Atlas\n\nWhich timeout stops which fault, made by `badpeer atlas` (badpeer {}, Linux {}; {}).\n\n\
          ![What each server does to each fault](atlas.png)\n\n{}\n",
         escape(&atlas.badpeer),
         escape(&atlas.machine.kernel),
+        words::runs(atlas),
         words::manner(atlas)
     )];
     for variant in Variant::ALL {

@@ -254,6 +254,15 @@ pub(super) fn contradiction(cell: &Cell) -> Option<String> {
     Some(format!("{}: documented: {}; measured: {}", cell.fault, documented.says, sentence(cell)))
 }
 
+/// When it was measured.
+pub(super) fn runs(atlas: &Atlas) -> String {
+    match &atlas.runs {
+        None => "no runs".to_owned(),
+        Some((first, last)) if first == last => format!("run of {first}"),
+        Some((first, last)) => format!("runs of {first} to {last}"),
+    }
+}
+
 /// How it was measured, in sentences.
 pub(super) fn manner(atlas: &Atlas) -> String {
     let hold = human_time(atlas.hold.0.as_nanos() as f64);
