@@ -273,3 +273,25 @@ fn well_formed(page: &str) {
     }
     assert!(open.is_empty(), "never closed: {open:?}");
 }
+
+#[test]
+fn a_sweep_that_goes_down_is_drawn_from_the_least_to_the_greatest() {
+    let mut rising = fixture::sweep();
+    for point in &mut rising.points {
+        if point.axes["server.send_limit"] == "off" {
+            point.axes.insert("server.send_limit".to_owned(), "64MiB".to_owned());
+        }
+        point.axes.shift_remove("server.buffer");
+    }
+    rising.points.truncate(3);
+    let mut falling = rising.clone();
+    falling.points.reverse();
+    let titles = |record| {
+        let page = file(record, Format::Html, "index.html");
+        let texts = page.split("aria-label=\"").skip(1).filter_map(|rest| rest.split('"').next());
+        texts.filter(|text| text.contains("64MiB")).map(ToOwned::to_owned).collect::<Vec<String>>()
+    };
+    let found = titles(&rising);
+    assert!(found.iter().any(|title| title.contains("rose from")), "{found:?}");
+    assert_eq!(titles(&falling), found);
+}

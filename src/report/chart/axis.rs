@@ -202,15 +202,16 @@ impl Axis {
 
     /// Quantities where they belong, each with its own name; where two names would touch, the first stays. From zero on,
     /// unless they grow by factors, and so far that most would stand at zero.
-    pub(super) fn quantities(named: &[(f64, String)]) -> Self {
+    pub(super) fn quantities(mut named: Vec<(f64, String)>) -> Self {
         const LEAST_DISTANCE: f64 = 0.055;
-        if grow_by_factors(named) {
+        named.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        if grow_by_factors(&named) {
             let (from, to) = (named[0].0, named[named.len() - 1].0);
             let room = (to / from).powf(0.05);
             return Self {
                 from: from / room,
                 to: to * room,
-                ticks: named.to_vec(),
+                ticks: named,
                 shows: Shows::Settings,
                 log: true,
                 name: String::new(),
@@ -220,7 +221,7 @@ impl Axis {
         let mut ticks: Vec<(f64, String)> = Vec::new();
         for (value, name) in named {
             if ticks.iter().all(|(other, _)| (value - other).abs() > to * LEAST_DISTANCE) {
-                ticks.push((*value, name.clone()));
+                ticks.push((value, name));
             }
         }
         Self { from: -0.04 * to, to, ticks, shows: Shows::Settings, log: false, name: String::new() }
@@ -346,13 +347,14 @@ mod tests {
     #[test]
     fn quantities_that_grow_by_factors_get_a_logarithmic_axis() {
         let axis = |values: &[f64]| {
-            let named: Vec<_> = values.iter().map(|value| (*value, value.to_string())).collect();
-            Axis::quantities(&named)
+            Axis::quantities(values.iter().map(|value| (*value, value.to_string())).collect())
         };
         let factors = axis(&[1000.0, 10_000.0, 100_000.0]);
         assert!(factors.is_log() && written(&factors) == ["1000", "10000", "100000"]);
         assert!((factors.place(10_000.0) - 0.5).abs() < 1e-9);
         assert!((factors.place(factors.further(1000.0, 0.1)) - factors.place(1000.0) - 0.1).abs() < 1e-9);
+        assert_eq!(written(&axis(&[100_000.0, 1000.0, 10_000.0])), written(&factors), "in whatever order");
+        assert_eq!(written(&axis(&[400.0, 200.0, 201.0, 0.0])), ["0", "200", "400"]);
         for linear in [&[1.0, 1000.0, 4000.0][..], &[0.0, 16.0, 256.0], &[1.0, 4.0, 16.0]] {
             assert!(!axis(linear).is_log(), "{linear:?}");
         }

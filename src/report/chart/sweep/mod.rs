@@ -63,9 +63,7 @@ fn figure(record: &Record, axis: &str, number: Key<'_>) -> Option<Figure> {
         names.iter().map(|name| record.profile.value_label(axis, name).unwrap_or(name).to_owned()).collect();
     let quantities = quantities(&names);
     let x_axis = match &quantities {
-        Some(values) => {
-            Axis::quantities(&values.iter().copied().zip(labels.iter().cloned()).collect::<Vec<_>>())
-        }
+        Some(values) => Axis::quantities(values.iter().copied().zip(labels.iter().cloned()).collect()),
         None => Axis::names(&labels),
     }
     .named(axis);
@@ -81,6 +79,10 @@ fn figure(record: &Record, axis: &str, number: Key<'_>) -> Option<Figure> {
                 repeats.extend(values.into_iter().map(|value| (x, value)));
             }
         }
+    }
+    if quantities.is_some() {
+        // A line leads from the least to the greatest, in whatever order the sweep had them.
+        lines.values_mut().for_each(|(means, _)| means.sort_by(|(a, _), (b, _)| a.total_cmp(b)));
     }
     let all = || lines.values().flat_map(|(means, repeats)| means.iter().chain(repeats)).map(|(_, v)| *v);
     let settings = Settings::new(axis, &places, &labels, quantities.is_some());
