@@ -80,8 +80,9 @@ fn draw<DB: DrawingBackend>(
     area.fill(&WHITE)?;
     paper.write("Which timeout stops which fault", (MARGIN, 26), (20.0, INK, HPos::Left))?;
     let about = format!(
-        "{} peers at a time; the number is the time until the server ended them, below it by what, the memory of each peer, and \
-         what good clients notice; ≠: its documentation says something else",
+        "{} peers at a time; the number is the time until the server ended them, below it by what, the memory of each peer, \
+         what good clients notice, and what the kernel still keeps of each peer afterwards (left); ≠: its documentation says \
+         something else",
         atlas.peers
     );
     for (row, line) in paper.broken(&about, size(atlas).0 as i32 - 2 * MARGIN).iter().enumerate() {

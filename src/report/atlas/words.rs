@@ -271,7 +271,8 @@ pub(super) fn manner(atlas: &Atlas) -> String {
     format!(
         "{} peers have the fault at a time, beside 8 good clients, over the loopback interface. Peers are watched for up to \
          {hold}; hardened configurations set timeouts of {timeout}.{quick} Memory is that of the server's processes and of the \
-         kernel for its sockets, for each peer; none is shown where it is within noise. Times of good clients are of runs at the \
+         kernel for its sockets, for each peer; none is shown where it is within noise; what is left is what the kernel still keeps of each peer that the \
+         server has ended. Times of good clients are of runs at the \
          defaults, which had the machine to themselves; for hardened configurations they were not measured.",
         atlas.peers
     )
